@@ -1,0 +1,92 @@
+"""Which questions can still change the verdict, and in which step they are asked.
+
+A question is due when everything in its condition has been asked (or never will be), the condition
+is not false, and some value of it can still change the goal: the verdict or, with `all_reasons`,
+some criterion. "Can change" is decided exactly, by `search`.
+"""
+
+from dataclasses import dataclass
+
+from app.rules.board import Board
+from app.rules.domain import Domains
+from app.rules.evaluate import Context, World, decide, reads
+from app.rules.participant import Participant
+from app.rules.protocol import Question, Section
+from app.rules.search import Goal, Search, Turns
+from app.rules.truth import FALSE
+from app.rules.verdict import Evaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The questions of one section that are due now."""
+
+    section: Section
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many questions were asked, and how many are left at the least and at the most."""
+
+    answered: int
+    at_least: int
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interview:
+    """Where an interview stands; without a step it is over."""
+
+    step: Step | None
+    progress: Progress
+
+
+class Interviewer:
+    """Finds the next step of an interview, sections and questions in the protocol's order."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.protocol = evaluator.protocol
+        self._world = evaluator.world
+        self._board = Board(self.protocol)
+        self._turns = Turns(self._board, Domains(self.protocol))
+        alternatives = {question.alternative for question in self.protocol.questions}
+        self.questions = [question for question in self.protocol.questions if question.key not in alternatives]
+        self._conditions = {question.key: self._condition_keys(question) for question in self.questions}
+
+    def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
+        """The next step, and the progress."""
+        world = self._world(participant)
+        unasked = [question for question in self.questions if not is_asked(question, participant)]
+        search = Search(self._turns, world, [question.key for question in unasked], goal)
+        possible = [q for q in unasked if self._may_apply(q, world) and search.is_live(q.key)]
+        step = self._step(possible, search)
+        left = (0, 0) if step is None else (1, len(possible))
+        return Interview(step, Progress(len(self.questions) - len(unasked), *left))
+
+    def _step(self, possible: list[Question], search: "Search") -> Step | None:
+        pending = {question.key for question in possible}
+        for section in self.protocol.sections:
+            due = [
+                question
+                for question in possible
+                if question.section == section.key
+                and not any(key in pending and search.matters(key) for key in self._conditions[question.key])
+                and search.matters(question.key)
+            ]
+            if due:
+                return Step(section, tuple(due))
+        return None
+
+    def _may_apply(self, question: Question, world: World) -> bool:
+        return question.relevant is None or decide(question.relevant, Context(self.protocol, world)) is not FALSE
+
+    def _condition_keys(self, question: Question) -> list[str]:
+        """The questions whose answers this one's condition reads."""
+        names = reads(self.protocol, [question.relevant] if question.relevant is not None else [])
+        return [other.key for other in self.questions if other.key in names or other.alternative in names]
+
+
+def is_asked(question: Question, participant: Participant) -> bool:
+    """Whether the question, or its alternative, was answered or said to be not known."""
+    return question.key in participant.answers or question.alternative in participant.answers

@@ -1,0 +1,210 @@
+"""Facts, the questions that ask for them, and how a raw answer becomes a value or a complaint.
+
+A fact's value is a Python bool, int, float, str (an option), a tuple of options, or a
+`PartialDate`; `None` is "asked, and not known"; a fact that is absent has not been asked. Nothing
+is clamped, guessed or ignored: what does not fit raises `Refusal`, whose text says what is accepted
+and never repeats what was given.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar, Literal
+
+from app.rules import calendar
+from app.rules.calendar import PartialDate
+
+Value = bool | int | float | str | tuple[str, ...] | PartialDate
+Answers = Mapping[str, Value | None]
+Anchor = Literal["as_of", "consent_date", "first_dose_date"]
+ANCHORS: tuple[Anchor, ...] = ("as_of", "consent_date", "first_dose_date")
+
+
+class Refusal(ValueError):
+    """A raw answer that does not fit its type; the message says what is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The dates of an evaluation: the day it is made, the consent and the first dose."""
+
+    as_of: date
+    consent_date: date
+    first_dose_date: date
+
+    def __post_init__(self) -> None:
+        if self.first_dose_date < self.consent_date:
+            raise ValueError("first_dose_date is before consent_date")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value that a choice accepts, as a person reads it."""
+
+    value: str
+    label: str
+    hint: str = ""
+
+
+# TYPES. Each reads a raw JSON value: `read(raw, dates)` gives a Value or raises Refusal.
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """A JSON boolean."""
+
+    name: ClassVar[str] = "yes_no"
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        if isinstance(raw, bool):
+            return raw
+        raise Refusal("must be true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Exactly one of the options."""
+
+    name: ClassVar[str] = "choice"
+    options: tuple[Option, ...]
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        if isinstance(raw, str) and raw in {option.value for option in self.options}:
+            return raw
+        raise Refusal(f"must be one of {_listed(self.options)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A list of options, each at most once; an empty list says that none applies."""
+
+    name: ClassVar[str] = "many"
+    options: tuple[Option, ...]
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        allowed = [option.value for option in self.options]
+        if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
+            raise Refusal(f"must be a list of {_listed(self.options)}; an empty list says none")
+        if len(set(raw)) != len(raw):
+            raise Refusal("must name each option at most once")
+        if not set(raw) <= set(allowed):
+            raise Refusal(f"must hold only {_listed(self.options)}")
+        return tuple(value for value in allowed if value in raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number from `minimum` to `maximum`, in multiples of `step`."""
+
+    name: ClassVar[str] = "integer"
+    minimum: int
+    maximum: int
+    step: int = 1
+    unit: str = ""
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        number = _number(raw, self.minimum, self.maximum, self.unit, "a whole number")
+        if number != int(number):
+            raise Refusal(f"must be a whole number{_range(self.minimum, self.maximum, self.unit)}")
+        if int(number) % self.step:
+            raise Refusal(f"must be a multiple of {self.step}")
+        return int(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number from `minimum` to `maximum`, decimals allowed."""
+
+    name: ClassVar[str] = "number"
+    minimum: float
+    maximum: float
+    unit: str = ""
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        return _number(raw, self.minimum, self.maximum, self.unit, "a number")
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """An age at consent in years, given as a number or derived from the fact `birth_date`.
+
+    Where the birth date is known it wins; a stated age more than a year away from what it allows
+    is refused (see `participant`).
+    """
+
+    name: ClassVar[str] = "age"
+    minimum: float
+    maximum: float
+    birth_date: str
+    unit: str = "years"
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        return _number(raw, self.minimum, self.maximum, self.unit, "a number")
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date, not after the evaluation's `not_after` date.
+
+    With `partial`, a year or a year and month stand for the interval of their days; one that begins
+    by the bound is cut at it, one that begins later is refused.
+    """
+
+    name: ClassVar[str] = "date"
+    partial: bool = True
+    not_after: Anchor | None = None
+
+    def read(self, raw: object, dates: Dates) -> Value:
+        partial = calendar.read_partial(raw) if isinstance(raw, str) else None
+        if partial is None or not (self.partial or partial.is_exact):
+            forms = "YYYY-MM-DD, YYYY-MM or YYYY" if self.partial else "YYYY-MM-DD"
+            raise Refusal(f"must be a date written {forms}, from 1900 to 2199")
+        if self.not_after is None:
+            return partial
+        bound: date = getattr(dates, self.not_after)
+        if partial.first > bound:
+            raise Refusal(f"must not be after {self.not_after} ({bound.isoformat()})")
+        return partial.cut(bound)
+
+
+FactType = YesNo | Choice | Many | Integer | Number | Age | Date
+FACT_TYPES: tuple[type[FactType], ...] = (YesNo, Choice, Many, Integer, Number, Age, Date)
+
+
+def _number(raw: object, minimum: float, maximum: float, unit: str, noun: str) -> int | float:
+    """The JSON number `raw`; integral floats become ints, so that 70 and 70.0 are one value."""
+    good = isinstance(raw, int | float) and not isinstance(raw, bool)
+    if not good or not (minimum <= raw <= maximum):  # type: ignore[operator]  # NaN compares false
+        raise Refusal(f"must be {noun}{_range(minimum, maximum, unit)}")
+    assert isinstance(raw, int | float) and math.isfinite(raw)
+    return int(raw) if raw == int(raw) else raw
+
+
+def _range(minimum: float, maximum: float, unit: str) -> str:
+    return f" from {minimum:g} to {maximum:g}" + (f" ({unit})" if unit else "")
+
+
+def _listed(options: tuple[Option, ...]) -> str:
+    return ", ".join(option.value for option in options)
+
+
+def to_json(value: Value | None) -> Any:
+    """The raw JSON value that reads back as `value`."""
+    if isinstance(value, PartialDate):
+        return value.text
+    return list(value) if isinstance(value, tuple) else value
+
+
+def age_interval(age: float | None, birth: PartialDate | None, consent: date) -> tuple[float, float] | None:
+    """The ages in years that a participant may have at consent; a known birth date wins.
+
+    From a birth date these are completed years, from a stated age the number itself; None where
+    neither is known.
+    """
+    if birth is not None:
+        return (
+            calendar.completed_years(birth.last, consent),
+            calendar.completed_years(birth.first, consent),
+        )
+    return None if age is None else (age, age)

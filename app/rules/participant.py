@@ -1,0 +1,145 @@
+"""A participant as the rules see one: answers, dates and reading overrides, read from plain JSON.
+
+`read_participant` finds every fault at once and raises `InvalidParticipant`: one complaint per
+fault, each naming the fact (or the date, or the reading) and saying what is accepted.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from app.rules import calendar
+from app.rules.calendar import PartialDate
+from app.rules.facts import ANCHORS, Age, Answers, Dates, Refusal, Value, age_interval
+from app.rules.protocol import Protocol, Question
+
+NAME_SHOWN = 80
+
+
+class Complaint(NamedTuple):
+    """What is wrong with one fact of the input; the message never repeats the value."""
+
+    fact: str
+    message: str
+
+
+class InvalidParticipant(ValueError):
+    """Input that cannot be evaluated; `complaints` has one entry per fault."""
+
+    def __init__(self, complaints: list[Complaint]) -> None:
+        super().__init__("; ".join(f"{fact}: {message}" for fact, message in complaints))
+        self.complaints = complaints
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """The answers, the dates of the evaluation and the readings that are set for it alone."""
+
+    answers: Answers
+    dates: Dates
+    readings: Mapping[str, bool]
+
+
+FIELDS = ("answers", *ANCHORS, "readings")
+
+
+def read_participant(protocol: Protocol, body: object, today: date) -> Participant:
+    """The participant that a plain JSON body says.
+
+    `as_of` defaults to `today`, `consent_date` to `as_of`, `first_dose_date` to the later of both.
+    Raises InvalidParticipant.
+    """
+    if not isinstance(body, Mapping):
+        raise InvalidParticipant([Complaint("answers", "the body must be an object with the key answers")])
+    complaints = [
+        Complaint(str(key)[:NAME_SHOWN], f"is not accepted here; the body takes {', '.join(FIELDS)}")
+        for key in body
+        if key not in FIELDS
+    ]
+    dates = _read_dates(body, today, complaints)
+    readings = _read_readings(protocol, body.get("readings"), complaints)
+    answers = _read_answers(protocol, body.get("answers"), dates, complaints)
+    complaints += age_complaints(protocol, answers, dates)
+    if complaints:
+        raise InvalidParticipant(complaints)
+    return Participant(answers, dates, readings)
+
+
+def read_answer(question: Question, raw: object, dates: Dates) -> Value | None:
+    """The value of one raw answer; None stays None (not known). Raises Refusal."""
+    return None if raw is None else question.type.read(raw, dates)
+
+
+def age_complaints(protocol: Protocol, answers: Answers, dates: Dates) -> Iterator[Complaint]:
+    """A stated age whose whole years are more than one away from what the birth date allows."""
+    for question in protocol.questions:
+        if not isinstance(question.type, Age):
+            continue
+        stated, birth = answers.get(question.key), answers.get(question.type.birth_date)
+        if not isinstance(stated, int | float) or not isinstance(birth, PartialDate):
+            continue
+        allowed = age_interval(None, birth, dates.consent_date)
+        assert allowed is not None
+        if not allowed[0] - 1 <= math.floor(stated) <= allowed[1] + 1:
+            yield Complaint(question.key, f"does not fit {question.type.birth_date}: give one, or correct one")
+
+
+def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint]) -> Dates:
+    given: dict[str, date] = {}
+    for name in ANCHORS:
+        raw = body.get(name)
+        if raw is None:
+            continue
+        day = calendar.read_date(raw) if isinstance(raw, str) else None
+        if day is None:
+            complaints.append(Complaint(name, "must be a date written YYYY-MM-DD, from 1900 to 2199"))
+        else:
+            given[name] = day
+    as_of = given.get("as_of", today)
+    consent = given.get("consent_date", as_of)
+    dose = given.get("first_dose_date", max(as_of, consent))
+    if dose < consent:
+        complaints.append(Complaint("first_dose_date", f"must not be before consent_date ({consent.isoformat()})"))
+        dose = consent
+    return Dates(as_of, consent, dose)
+
+
+def _read_readings(protocol: Protocol, raw: object, complaints: list[Complaint]) -> dict[str, bool]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        complaints.append(Complaint("readings", "must be an object of reading codes, each true or false"))
+        return {}
+    settable = [reading.code for reading in protocol.readings if reading.status != "convention"]
+    readings = {}
+    for code, value in raw.items():
+        if code not in settable:
+            message = f"is no reading that can be set; there are {', '.join(settable)}"
+            complaints.append(Complaint(str(code)[:NAME_SHOWN], message))
+        elif not isinstance(value, bool):
+            complaints.append(Complaint(code, "must be true or false"))
+        else:
+            readings[code] = value
+    return readings
+
+
+def _read_answers(
+    protocol: Protocol, raw: object, dates: Dates, complaints: list[Complaint]
+) -> dict[str, Value | None]:
+    if not isinstance(raw, Mapping):
+        complaints.append(Complaint("answers", "must be an object of facts; it may be empty"))
+        return {}
+    answers: dict[str, Value | None] = {}
+    for key, value in raw.items():
+        question = protocol.question_by_key.get(key)
+        if question is None:
+            message = "is no fact of this trial; the trial's description lists the facts"
+            complaints.append(Complaint(str(key)[:NAME_SHOWN], message))
+            continue
+        try:
+            answers[key] = read_answer(question, value, dates)
+        except Refusal as refusal:
+            complaints.append(Complaint(key, str(refusal)))
+    return answers

@@ -1,0 +1,365 @@
+"""A protocol: the questions, criteria, cohorts and readings of one version of a trial.
+
+An invalid protocol cannot be built: each reference, type and name is checked when it is made, and
+`InvalidProtocol` names every fault and its place.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.rules.facts import ANCHORS, Age, Choice, Date, FactType, Integer, Many, Number, YesNo
+from app.rules.tree import (
+    COMPARISONS,
+    FACT_RULES,
+    UNITS,
+    All,
+    AnyOf,
+    Compare,
+    Elapsed,
+    Includes,
+    InPart,
+    IsOneOf,
+    IsYes,
+    ReadingHolds,
+    Rule,
+    Term,
+    children,
+    walk,
+)
+
+MAX_DEPTH = 30
+MAX_OPTIONS = 20
+
+
+class InvalidProtocol(ValueError):
+    """A protocol that cannot be built; `faults` names each place and what is wrong there."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+CanChange = Literal["fixed", "repeat", "time"]
+Kind = Literal["inclusion", "exclusion", "review"]
+Status = Literal["convention", "assumed yes", "assumed no", "open"]
+STATUSES: tuple[Status, ...] = ("convention", "assumed yes", "assumed no", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the questionnaire."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asks for one fact.
+
+    `text` is the question, `label` the fact's short name in sentences, `why` says why it is asked.
+    `relevant` is the condition on which it is asked (None: always). `can_change` says whether a
+    later value may differ: never (fixed), by a new measurement or treatment (repeat), or by itself
+    as time passes (time). `alternative` is another fact that answers the question as well.
+    """
+
+    key: str
+    section: str
+    type: FactType
+    text: str
+    label: str
+    why: str
+    can_change: CanChange
+    hint: str = ""
+    relevant: Rule | None = None
+    alternative: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRule:
+    """A rule with a name of its own, such as "adult"."""
+
+    name: str
+    title: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a place is taken where the record leaves room.
+
+    A convention is fixed and stands in no rule. The others are yes/no leaves of the rule tree that
+    the trial's owner answers: assumed until confirmed, or open, which is unknown.
+    """
+
+    code: str
+    statement: str
+    status: Status
+
+    @property
+    def value(self) -> bool | None:
+        """Yes, no, or None while the reading is open."""
+        return {"assumed yes": True, "assumed no": False}.get(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Criteria of which one must hold (scope and rule), such as the disease routes."""
+
+    code: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One bullet of the record.
+
+    `rule` is what an inclusion criterion asks for, what an exclusion criterion excludes, or what a
+    review point brings to the investigator's eye. `scope` says to whom it applies (None: to all).
+    `place` is where it stands in the record; `readings` are the conventions that concern it.
+    """
+
+    code: str
+    kind: Kind
+    title: str
+    statement: str
+    place: str
+    rule: Rule
+    scope: Rule | None = None
+    group: str | None = None
+    readings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A cohort of the trial: whom it admits, and to which part it belongs (a rule per part, by name)."""
+
+    code: str
+    title: str
+    admits: Rule
+    parts: tuple[tuple[str, Rule], ...]
+    readings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(sorted(self.parts, key=lambda part: part[0])))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One immutable version of a trial's questions, criteria, cohorts and readings.
+
+    Raises InvalidProtocol, which names every fault at once.
+    """
+
+    nct_id: str
+    sections: tuple[Section, ...]
+    questions: tuple[Question, ...]
+    terms: tuple[NamedRule, ...]
+    readings: tuple[Reading, ...]
+    groups: tuple[Group, ...]
+    criteria: tuple[Criterion, ...]
+    cohorts: tuple[Cohort, ...]
+    question_by_key: dict[str, Question] = field(init=False, repr=False, compare=False)
+    term_by_name: dict[str, NamedRule] = field(init=False, repr=False, compare=False)
+    reading_by_code: dict[str, Reading] = field(init=False, repr=False, compare=False)
+    criterion_by_code: dict[str, Criterion] = field(init=False, repr=False, compare=False)
+    cohort_by_code: dict[str, Cohort] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = list(_Checker(self).faults())
+        if faults:
+            raise InvalidProtocol(faults)
+        for name, key, items in (
+            ("question_by_key", "key", self.questions),
+            ("term_by_name", "name", self.terms),
+            ("reading_by_code", "code", self.readings),
+            ("criterion_by_code", "code", self.criteria),
+            ("cohort_by_code", "code", self.cohorts),
+        ):
+            object.__setattr__(self, name, {getattr(item, key): item for item in items})
+
+
+# VALIDATION
+
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
+
+
+class _Checker:
+    """Finds what is wrong with a protocol before anything uses it."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.questions = {question.key: question for question in protocol.questions}
+        self.readings = {reading.code: reading for reading in protocol.readings}
+        self.parts = {part for cohort in protocol.cohorts for part, _ in cohort.parts}
+
+    def faults(self) -> Iterator[str]:
+        yield from self._names()
+        yield from self._questions()
+        yield from self._terms()
+        yield from self._criteria()
+        yield from self._cohorts()
+
+    def _names(self) -> Iterator[str]:
+        protocol = self.protocol
+        keys = (
+            ("section", [section.key for section in protocol.sections], _KEY),
+            ("question", [question.key for question in protocol.questions], _KEY),
+            ("term", [term.name for term in protocol.terms], _KEY),
+            ("part", sorted(self.parts), _KEY),
+        )
+        codes = [criterion.code for criterion in protocol.criteria]
+        codes += [group.code for group in protocol.groups] + [cohort.code for cohort in protocol.cohorts]
+        codes += [reading.code for reading in protocol.readings]
+        for what, names, pattern in (*keys, ("code", codes, _CODE)):
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                yield f"{what} {name}: is given twice"
+            for name in names:
+                if pattern.fullmatch(name) is None:
+                    yield f"{what} {name!r}: must match {pattern.pattern}"
+        for key in ANCHORS:
+            if key in self.questions:
+                yield f"question {key}: is the name of an evaluation date"
+        for missing in ("sections", "questions", "criteria", "cohorts"):
+            if not getattr(protocol, missing):
+                yield f"protocol: has no {missing}"
+
+    def _questions(self) -> Iterator[str]:
+        sections = {section.key for section in self.protocol.sections}
+        for question in self.protocol.questions:
+            at = f"question {question.key}"
+            if question.section not in sections:
+                yield f"{at}: no section {question.section}"
+            yield from self._type(at, question.type)
+            if question.alternative is not None:
+                yield from self._alternative(at, question)
+            if question.relevant is not None:
+                yield from self._rule(f"{at} relevant", question.relevant, parts=False, terms=self._all_terms())
+
+    def _type(self, at: str, type_: FactType) -> Iterator[str]:
+        if isinstance(type_, Choice | Many):
+            values = [option.value for option in type_.options]
+            if not 1 <= len(values) <= MAX_OPTIONS or len(set(values)) != len(values):
+                yield f"{at}: needs 1 to {MAX_OPTIONS} different options"
+        if isinstance(type_, Integer | Number | Age) and not type_.minimum < type_.maximum:
+            yield f"{at}: the minimum must be below the maximum"
+        if isinstance(type_, Integer) and type_.step < 1:
+            yield f"{at}: the step must be at least 1"
+        if isinstance(type_, Age):
+            birth = self.questions.get(type_.birth_date)
+            if birth is None or not isinstance(birth.type, Date):
+                yield f"{at}: birth_date must name a date question"
+            elif birth.alternative is None or not at.endswith(f" {birth.alternative}"):
+                yield f"{at}: must be the alternative of {birth.key}"
+        if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
+            yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
+
+    def _alternative(self, at: str, question: Question) -> Iterator[str]:
+        other = self.questions.get(question.alternative or "")
+        if other is None or not isinstance(other.type, Age) or other.type.birth_date != question.key:
+            yield f"{at}: alternative must name the age that this date of birth gives"
+        elif other.section != question.section or other.relevant != question.relevant:
+            yield f"{at}: alternative must stand in the same section, on the same condition"
+
+    def _all_terms(self) -> set[str]:
+        return {term.name for term in self.protocol.terms}
+
+    def _terms(self) -> Iterator[str]:
+        earlier: set[str] = set()
+        for term in self.protocol.terms:
+            yield from self._rule(f"term {term.name}", term.rule, parts=False, terms=earlier)
+            earlier.add(term.name)
+
+    def _criteria(self) -> Iterator[str]:
+        groups = {group.code for group in self.protocol.groups}
+        for criterion in self.protocol.criteria:
+            at = f"criterion {criterion.code}"
+            yield from self._rule(f"{at} rule", criterion.rule, parts=True, terms=self._all_terms())
+            if criterion.scope is not None:
+                yield from self._rule(f"{at} scope", criterion.scope, parts=True, terms=self._all_terms())
+            yield from self._known_readings(at, criterion.readings)
+            if criterion.group is not None:
+                yield from self._member(at, criterion, groups)
+        for group in groups - {criterion.group for criterion in self.protocol.criteria}:
+            yield f"group {group}: has no criterion"
+
+    def _member(self, at: str, criterion: Criterion, groups: set[str]) -> Iterator[str]:
+        if criterion.group not in groups:
+            yield f"{at}: no group {criterion.group}"
+        if criterion.kind != "inclusion":
+            yield f"{at}: only an inclusion criterion can be in a group"
+        rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
+        if any(isinstance(rule, InPart) for top in rules for rule in walk(top)):
+            yield f"{at}: a criterion of a group cannot depend on the part"
+
+    def _cohorts(self) -> Iterator[str]:
+        for cohort in self.protocol.cohorts:
+            at = f"cohort {cohort.code}"
+            yield from self._rule(f"{at} admits", cohort.admits, parts=False, terms=self._all_terms())
+            for part, rule in cohort.parts:
+                yield from self._rule(f"{at} part {part}", rule, parts=False, terms=self._all_terms())
+            if len({part for part, _ in cohort.parts}) != len(cohort.parts):
+                yield f"{at}: names a part twice"
+            yield from self._known_readings(at, cohort.readings)
+
+    def _known_readings(self, at: str, codes: tuple[str, ...]) -> Iterator[str]:
+        for code in codes:
+            if code not in self.readings:
+                yield f"{at}: no reading {code}"
+
+    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
+        if depth > MAX_DEPTH:
+            yield f"{at}: is nested deeper than {MAX_DEPTH}"
+            return
+        if isinstance(rule, All | AnyOf) and not rule.rules:
+            yield f"{at}: {rule.kind} needs at least one rule"
+        if isinstance(rule, Term) and rule.name not in terms:
+            yield f"{at}: no earlier term {rule.name}"
+        if isinstance(rule, InPart) and (not parts or rule.part not in self.parts):
+            yield f"{at}: no part {rule.part} here"
+        if isinstance(rule, ReadingHolds):
+            yield from self._reading(at, rule)
+        if isinstance(rule, FACT_RULES):
+            yield from self._fact(at, rule)
+        for number, child in enumerate(children(rule), start=1):
+            yield from self._rule(f"{at}.{rule.kind}[{number}]", child, parts=parts, terms=terms, depth=depth + 1)
+
+    def _reading(self, at: str, rule: ReadingHolds) -> Iterator[str]:
+        reading = self.readings.get(rule.code)
+        if reading is None:
+            yield f"{at}: no reading {rule.code}"
+        elif reading.status == "convention":
+            yield f"{at}: reading {rule.code} is a convention, not a leaf"
+
+    def _fact(self, at: str, rule: IsYes | IsOneOf | Includes | Compare | Elapsed) -> Iterator[str]:
+        question = self.questions.get(rule.fact)
+        if question is None:
+            yield f"{at}: no question {rule.fact}"
+            return
+        match rule, question.type:
+            case (IsYes(), YesNo()) | (Elapsed(), Date()):
+                pass
+            case (Compare(), Integer() | Number() | Age()):
+                if rule.comparison not in COMPARISONS:
+                    yield f"{at}: the comparison must be one of {' '.join(COMPARISONS)}"
+                if isinstance(question.type, Age) and rule.limit != int(rule.limit):
+                    yield f"{at}: an age is compared with whole years"
+            case (IsOneOf(options=values), Choice(options)) | (Includes(options=values), Many(options)):
+                for value in set(values) - {option.value for option in options}:
+                    yield f"{at}: {rule.fact} has no option {value}"
+                if not values or len(set(values)) != len(values):
+                    yield f"{at}: {rule.kind} takes one or more different options"
+            case _:
+                yield f"{at}: {rule.kind} does not fit {rule.fact}, which is {question.type.name}"
+        if isinstance(rule, Elapsed):
+            yield from self._elapsed(at, rule)
+
+    def _elapsed(self, at: str, rule: Elapsed) -> Iterator[str]:
+        if rule.comparison not in ("<", ">=") or rule.unit not in UNITS or rule.anchor not in ANCHORS:
+            yield f"{at}: elapsed needs < or >=, {', '.join(UNITS)} and one of {', '.join(ANCHORS)}"
+        most = {"days": 36_600, "months": 1200, "years": 100}.get(rule.unit, 0)
+        if not 0 <= rule.amount <= most:
+            yield f"{at}: elapsed reaches at most 100 years"

@@ -1,0 +1,133 @@
+"""The database: how it is opened, and the transactions in which it is read and written.
+
+    with database.read() as session: ...     # one snapshot; writing is refused
+    with database.write() as session: ...    # all or nothing, committed when the block ends
+
+The commit stands here and nowhere else. It happens at the end of the block, so a caller who answers
+after the block never acknowledges what was not saved. SQLite serialises the writers by taking the
+write lock at the start (a transaction that reads first and locks later fails at once when another
+was faster, whatever the timeout); on PostgreSQL a row that is read in order to change it is locked.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NewType
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from app import errors
+
+ReadSession = NewType("ReadSession", Session)
+WriteSession = NewType("WriteSession", ReadSession)  # whoever may write may also read, not the reverse
+
+BUSY_SECONDS: Final = 10
+POOL: Final = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 10}
+PRAGMAS: Final = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "recursive_triggers": "ON",
+    "trusted_schema": "OFF",
+}
+POSTGRESQL_OPTIONS: Final = {
+    "statement_timeout": "5s",
+    "lock_timeout": "4s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
+
+
+class Database:
+    """A database with its pool of connections; safe to share between threads."""
+
+    def __init__(self, url: URL) -> None:
+        self.engine = engine(url)
+        self._reading = self.engine.execution_options(reading=True, **_read_only(url))
+
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        """A session that sees one state of the database and cannot change it."""
+        with translated(), Session(self._reading, expire_on_commit=False) as session:
+            yield ReadSession(session)
+
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        """A session whose changes are committed when the block ends, and dropped if it raises."""
+        with translated(), Session(self.engine, expire_on_commit=False, info={"writing": True}) as session:
+            yield WriteSession(ReadSession(session))
+            session.commit()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        self.engine.dispose()
+
+
+def is_writing(session: ReadSession) -> bool:
+    """Whether the session comes from `Database.write`."""
+    return bool(session.info.get("writing"))
+
+
+def engine(url: URL) -> Engine:
+    """An engine with the promises of this module: durable, checked, and no values in error texts."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
+    connect_args = {"options": options, "connect_timeout": 5, "application_name": "prescreen"}
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connect_args, **POOL)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's complaints into the application's own errors; the original is the cause."""
+    try:
+        yield
+    except (OperationalError, PoolTimeoutError) as error:
+        raise errors.Unavailable("the database is not available") from error
+    except StaleDataError as error:
+        raise errors.Conflict("was changed by somebody else at the same time") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise errors.Unavailable("the connection to the database was lost") from error
+        if isinstance(error, IntegrityError) and _is_duplicate(error.orig):
+            raise errors.Conflict("was added by somebody else at the same time") from error
+        raise
+
+
+def _is_duplicate(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.IntegrityError):
+        return error.sqlite_errorname in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return isinstance(error, psycopg.errors.UniqueViolation)
+
+
+def _read_only(url: URL) -> dict[str, Any]:
+    return {} if url.get_backend_name() == "sqlite" else {"postgresql_readonly": True}
+
+
+def _sqlite(url: URL) -> Engine:
+    assert url.database is not None
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    made = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, **POOL)
+    event.listen(made, "connect", _prepare_sqlite)
+    event.listen(made, "begin", _begin_sqlite)
+    return made
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    """Set the promises of a new connection; from here on `_begin_sqlite` begins its transactions."""
+    connection.isolation_level = None
+    for name, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,476 @@
+"""The tables.
+
+A protocol owns its rows: everything from `SectionRow` to `RuleOptionRow` carries `protocol_id` first
+in its key. Once the protocol is published, triggers (see `migrations/`) refuse every change to them,
+and every change to an event. The names ending in Row are the stored forms of `app.rules` and
+`app.trials`. Nothing is loaded behind the caller's back: relationships raise unless asked for.
+"""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from app.rules.facts import ANCHORS, FACT_TYPES
+from app.rules.protocol import STATUSES
+from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, InPart, ReadingHolds, Term
+
+NAMING: Final = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. Takes only moments that know their zone, and gives them back in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of all tables: texts without limits, moments in UTC, constraints named by rule."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar = {str: Text, datetime: UtcDateTime, float: Float(53)}
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """The column holds one of the values (or nothing, if it may be null)."""
+    return CheckConstraint(f"{column} IN ({_quoted(values)})", name=column)
+
+
+def _only_for(column: str, kinds: tuple[str, ...]) -> CheckConstraint:
+    """The column is filled for these kinds of row, and for no other."""
+    return CheckConstraint(f"({column} IS NOT NULL) = (kind IN ({_quoted(kinds)}))", name=f"{column}_fits_kind")
+
+
+def _quoted(values: tuple[str, ...]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+# TRIALS
+
+
+class TrialRow(Base):
+    """What the registry says about a trial; may be corrected at any time."""
+
+    __tablename__ = "trial"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    nct_id: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    sponsor: Mapped[str]
+    phase: Mapped[str]
+    status: Mapped[str]
+    status_as_of: Mapped[str]
+    source: Mapped[str]
+    start_date: Mapped[str]
+    completion_date: Mapped[str]
+    enrolment: Mapped[int]
+    conditions: Mapped[list[str]] = mapped_column(JSON)
+    countries: Mapped[list[str]] = mapped_column(JSON)
+    sites: Mapped[list["SiteRow"]] = relationship(
+        lazy="raise", order_by="SiteRow.position", cascade="all, delete-orphan"
+    )
+
+
+class SiteRow(Base):
+    """One site of a trial, in the order of the record."""
+
+    __tablename__ = "site"
+    __table_args__ = (UniqueConstraint("trial_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id"))
+    position: Mapped[int]
+    number: Mapped[str]
+    name: Mapped[str]
+    city: Mapped[str]
+    region: Mapped[str]
+    country: Mapped[str]
+
+
+# PROTOCOLS
+
+
+class ProtocolRow(Base):
+    """One version of a trial's rules. Written as a draft, then published; at most one is published."""
+
+    __tablename__ = "protocol"
+    __table_args__ = (
+        UniqueConstraint("trial_id", "version"),
+        Index("uq_protocol_published", "trial_id", unique=True, sqlite_where=text("status = 'published'"),
+              postgresql_where=text("status = 'published'")),
+        _one_of("status", ("draft", "published", "retired")),
+        CheckConstraint("version >= 1", name="version"),
+        CheckConstraint("length(content_hash) = 64", name="content_hash"),
+        CheckConstraint("(published_at IS NULL) = (status = 'draft')", name="published_at"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id"))
+    version: Mapped[int]
+    status: Mapped[str]
+    content_hash: Mapped[str]
+    published_at: Mapped[datetime | None]
+
+
+class Owned(Base):
+    """A row that belongs to a protocol, at its place in a list of the protocol or of the row above it."""
+
+    __abstract__ = True
+
+    protocol_id: Mapped[int] = mapped_column(ForeignKey("protocol.id"), primary_key=True, sort_order=-2)
+    position: Mapped[int] = mapped_column(sort_order=-1)
+
+
+def _within(columns: str, table: str, key: str, *, deferred: bool = False) -> ForeignKeyConstraint:
+    """A reference to another row of the same protocol; `deferred` where rows name later ones."""
+    return ForeignKeyConstraint(
+        ["protocol_id", columns],
+        [f"{table}.protocol_id", f"{table}.{key}"],
+        deferrable=deferred or None,
+        initially="DEFERRED" if deferred else None,
+    )
+
+
+class SectionRow(Owned):
+    """A part of the questionnaire."""
+
+    __tablename__ = "section"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class QuestionRow(Owned):
+    """A question; the columns from `minimum` on are what its type says."""
+
+    __tablename__ = "question"
+    __table_args__ = (
+        _within("section_key", "section", "key"),
+        _within("alternative", "question", "key", deferred=True),
+        _within("birth_date", "question", "key", deferred=True),
+        _one_of("type", tuple(type_.name for type_ in FACT_TYPES)),
+        _one_of("can_change", ("fixed", "repeat", "time")),
+        _one_of("not_after", ANCHORS),
+    )
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    section_key: Mapped[str]
+    type: Mapped[str]
+    text: Mapped[str]
+    label: Mapped[str]
+    why: Mapped[str]
+    hint: Mapped[str]
+    can_change: Mapped[str]
+    alternative: Mapped[str | None]
+    minimum: Mapped[float | None]
+    maximum: Mapped[float | None]
+    step: Mapped[int | None]
+    unit: Mapped[str | None]
+    birth_date: Mapped[str | None]
+    partial: Mapped[bool | None]
+    not_after: Mapped[str | None]
+
+
+class QuestionOptionRow(Owned):
+    """One value that a choice or a list accepts."""
+
+    __tablename__ = "question_option"
+    __table_args__ = (
+        _within("question_key", "question", "key"),
+        UniqueConstraint("protocol_id", "question_key", "value"),
+    )
+
+    question_key: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    label: Mapped[str]
+    hint: Mapped[str]
+
+
+class TermRow(Owned):
+    """A named rule."""
+
+    __tablename__ = "term"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class ReadingRow(Owned):
+    """How a place of the record is taken."""
+
+    __tablename__ = "reading"
+    __table_args__ = (_one_of("status", STATUSES),)
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    statement: Mapped[str]
+    status: Mapped[str]
+
+
+class GroupRow(Owned):
+    """Criteria of which one must hold."""
+
+    __tablename__ = "criterion_group"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class CriterionRow(Owned):
+    """One bullet of the record; its rule and scope are rule nodes."""
+
+    __tablename__ = "criterion"
+    __table_args__ = (
+        _within("group_code", "criterion_group", "code"),
+        _one_of("kind", ("inclusion", "exclusion", "review")),
+        CheckConstraint("group_code IS NULL OR kind = 'inclusion'", name="group_is_of_inclusions"),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    title: Mapped[str]
+    statement: Mapped[str]
+    place: Mapped[str]
+    group_code: Mapped[str | None]
+
+
+class CriterionReadingRow(Owned):
+    """A convention that concerns a criterion."""
+
+    __tablename__ = "criterion_reading"
+    __table_args__ = (
+        _within("criterion_code", "criterion", "code"),
+        _within("reading_code", "reading", "code"),
+    )
+
+    criterion_code: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    reading_code: Mapped[str]
+
+
+class CohortRow(Owned):
+    """A cohort; whom it admits is a rule."""
+
+    __tablename__ = "cohort"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+
+
+class CohortPartRow(Owned):
+    """A part of the trial to which a cohort can belong; when it does is a rule."""
+
+    __tablename__ = "cohort_part"
+    __table_args__ = (_within("cohort_code", "cohort", "code"),)
+
+    cohort_code: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+
+
+class CohortReadingRow(Owned):
+    """A convention that concerns a cohort."""
+
+    __tablename__ = "cohort_reading"
+    __table_args__ = (
+        _within("cohort_code", "cohort", "code"),
+        _within("reading_code", "reading", "code"),
+    )
+
+    cohort_code: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    reading_code: Mapped[str]
+
+
+_COMPARING = ("compare", "elapsed")
+
+
+class RuleNodeRow(Owned):
+    """One node of a rule tree: an adjacency list.
+
+    The owner says whose rule it is and which of its rules: criterion E13 rule. Nodes are numbered in
+    reading order, each after the one above it, so a tree cannot hold a circle.
+    """
+
+    __tablename__ = "rule_node"
+    __table_args__ = (
+        _within("parent_id", "rule_node", "id"),
+        _within("fact", "question", "key"),
+        UniqueConstraint("protocol_id", "parent_id", "position"),
+        Index("uq_rule_node_root", "protocol_id", "owner_kind", "owner_key", "role", unique=True,
+              sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
+        CheckConstraint("parent_id < id", name="parent_comes_first"),
+        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part")),
+        _one_of("role", ("relevant", "rule", "scope", "admits")),
+        _one_of("kind", tuple(rule.kind for rule in RULES)),
+        _one_of("comparison", COMPARISONS),
+        _one_of("unit", UNITS),
+        _one_of("anchor", ANCHORS),
+        _only_for("fact", tuple(rule.kind for rule in FACT_RULES)),
+        _only_for("name", (ReadingHolds.kind, InPart.kind, Term.kind)),
+        _only_for("truth", ("always",)),
+        _only_for("comparison", _COMPARING),
+        _only_for("amount", _COMPARING),
+        _only_for("unit", ("elapsed",)),
+        _only_for("anchor", ("elapsed",)),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    parent_id: Mapped[int | None]
+    owner_kind: Mapped[str]
+    owner_key: Mapped[str]
+    role: Mapped[str]
+    kind: Mapped[str]
+    fact: Mapped[str | None]
+    comparison: Mapped[str | None]
+    amount: Mapped[float | None]
+    unit: Mapped[str | None]
+    anchor: Mapped[str | None]
+    name: Mapped[str | None]
+    truth: Mapped[bool | None]
+
+
+class RuleOptionRow(Owned):
+    """An option that an `is` or `includes` node names."""
+
+    __tablename__ = "rule_option"
+    __table_args__ = (
+        _within("node_id", "rule_node", "id"),
+        UniqueConstraint("protocol_id", "node_id", "value"),
+    )
+
+    node_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[str]
+
+
+OWNED: Final[tuple[type[Owned], ...]] = (
+    SectionRow,
+    QuestionRow,
+    QuestionOptionRow,
+    TermRow,
+    ReadingRow,
+    GroupRow,
+    CriterionRow,
+    CriterionReadingRow,
+    CohortRow,
+    CohortPartRow,
+    CohortReadingRow,
+    RuleNodeRow,
+    RuleOptionRow,
+)
+
+
+# SCREENINGS
+
+
+class Screening(Base):
+    """One participant checked against one version of a protocol, which stays the one it began with.
+
+    Whoever holds the token may open it; only the token's hash is kept. Each change raises `version`.
+    """
+
+    __tablename__ = "screening"
+    __table_args__ = (
+        _one_of("kind", ("quick",)),
+        CheckConstraint("length(token_hash) = 64", name="token_hash"),
+        CheckConstraint("expires_at > created_at", name="expires_at"),
+        CheckConstraint("first_dose_date >= consent_date", name="first_dose_date"),
+        CheckConstraint("(result IS NULL) = (result_at IS NULL)", name="result_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    protocol_id: Mapped[int] = mapped_column(ForeignKey("protocol.id"), index=True)
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column()
+    as_of: Mapped[date]
+    consent_date: Mapped[date | None]
+    first_dose_date: Mapped[date | None]
+    result: Mapped[str | None]
+    result_at: Mapped[datetime | None]
+    answers: Mapped[list["Answer"]] = relationship(
+        lazy="raise", order_by="Answer.fact", cascade="all, delete-orphan"
+    )
+
+    # The actions count the version up themselves: also where only answers change.
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
+
+    @property
+    def raw_answers(self) -> dict[str, Any]:
+        """The raw JSON value of each fact asked; None is "not known"."""
+        return {answer.fact: answer.raw for answer in self.answers}
+
+
+class Answer(Base):
+    """The value given for one fact, as the JSON text it came in; null is "asked, and not known"."""
+
+    __tablename__ = "answer"
+
+    screening_id: Mapped[int] = mapped_column(ForeignKey("screening.id"), primary_key=True)
+    fact: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str | None]
+    source: Mapped[str]
+    at: Mapped[datetime]
+
+    @property
+    def raw(self) -> Any:
+        """The raw JSON value, equal to the one that was given."""
+        return None if self.value is None else json.loads(self.value)
+
+
+class Event(Base):
+    """One thing that was done: appended in the transaction that did it, never changed afterwards.
+
+    `detail` names facts, versions and counts; no value of a patient ever stands in an event.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_subject", "subject_type", "subject_id"),
+        _one_of("subject_type", ("trial", "protocol", "screening")),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

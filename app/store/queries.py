@@ -1,0 +1,119 @@
+"""What is read from the database, by name. Nothing here changes anything."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.errors import NotFound
+from app.rules.protocol import Protocol
+from app.store.db import ReadSession, is_writing
+from app.store.models import ProtocolRow, Screening, SiteRow, TrialRow
+from app.store.rows import R, from_rows
+from app.trials import Site, Trial
+
+
+class Version(NamedTuple):
+    """One version of a trial's protocol."""
+
+    version: int
+    hash: str
+    id: int
+    status: str
+    published_at: datetime | None
+
+
+def current_version(session: ReadSession, nct_id: str) -> Version:
+    """The version that is published now: one small query. NotFound where a trial has none."""
+    found = session.execute(_VERSIONS.where(TrialRow.nct_id == nct_id, ProtocolRow.status == "published")).first()
+    if found is None:
+        raise NotFound(f"no published protocol of trial {nct_id}")
+    return Version(*found)
+
+
+def versions(session: ReadSession, nct_id: str) -> list[Version]:
+    """All versions of a trial's protocol, the first one first."""
+    found = session.execute(_VERSIONS.where(TrialRow.nct_id == nct_id).order_by(ProtocolRow.version))
+    return [Version(*row) for row in found]
+
+
+_VERSIONS = select(
+    ProtocolRow.version, ProtocolRow.content_hash, ProtocolRow.id, ProtocolRow.status, ProtocolRow.published_at
+).join(TrialRow)
+
+
+def load_protocol(session: ReadSession, protocol_id: int) -> Protocol:
+    """The protocol, built from its rows alone: one query for each table it owns."""
+    nct_id = session.scalar(select(TrialRow.nct_id).join(ProtocolRow).where(ProtocolRow.id == protocol_id))
+    if nct_id is None:
+        raise NotFound("no such protocol")
+
+    def rows(model: type[R]) -> Sequence[R]:
+        return session.scalars(
+            select(model).where(model.protocol_id == protocol_id).order_by(model.position)
+        ).all()
+
+    return from_rows(nct_id, rows)
+
+
+def trial(session: ReadSession, nct_id: str) -> Trial:
+    """What the registry says about a trial."""
+    row = trial_row(session, nct_id)
+    if row is None:
+        raise NotFound(f"no trial {nct_id}")
+    return trial_from_row(row)
+
+
+def trial_row(session: ReadSession, nct_id: str) -> TrialRow | None:
+    """The trial's row with its sites, locked where the session writes."""
+    query = select(TrialRow).where(TrialRow.nct_id == nct_id).options(selectinload(TrialRow.sites))
+    return session.scalar(query.with_for_update() if is_writing(session) else query)
+
+
+def trial_from_row(row: TrialRow) -> Trial:
+    """The trial that a row and its sites say."""
+    return Trial(
+        nct_id=row.nct_id,
+        title=row.title,
+        sponsor=row.sponsor,
+        phase=row.phase,
+        status=row.status,
+        status_as_of=row.status_as_of,
+        source=row.source,
+        start_date=row.start_date,
+        completion_date=row.completion_date,
+        enrolment=row.enrolment,
+        conditions=tuple(row.conditions),
+        countries=tuple(row.countries),
+        sites=tuple(_site(site) for site in row.sites),
+    )
+
+
+def _site(row: SiteRow) -> Site:
+    return Site(row.number, row.name, row.city, row.region, row.country)
+
+
+def token_hash(token: str) -> str:
+    """What is kept of a token. It has 256 random bits, so a fast hash without salt is enough."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:
+    """The screening that the token opens, with its answers. NotFound if there is none, or it has expired.
+
+    In a writing session its row is locked: two tabs that save at once take turns, and the second one
+    sees what the first one saved.
+    """
+    query = (
+        select(Screening)
+        .where(Screening.token_hash == token_hash(token), Screening.expires_at > at)
+        .options(selectinload(Screening.answers))
+        .execution_options(populate_existing=True)
+    )
+    found = session.scalar(query.with_for_update() if is_writing(session) else query)
+    if found is None:
+        raise NotFound("no such screening, or it has expired")
+    return found

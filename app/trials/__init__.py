@@ -1,0 +1,106 @@
+"""The encoded trials: one YAML file each, data only, and how it is read and written.
+
+A file holds `trial` (the registry's facts, which may be corrected at any time) and `protocol` (the
+rules, of which each published version is immutable).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.rules.codec import protocol_from_plain, protocol_to_plain
+from app.rules.protocol import InvalidProtocol, Protocol
+
+BUILT_IN = Path(__file__).parent / "nct05086315.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site of the record: its number there, its name if the record gives one, and its place."""
+
+    number: str
+    name: str
+    city: str
+    region: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the registry says about a trial, as of `status_as_of`. Dates are ISO texts."""
+
+    nct_id: str
+    title: str
+    sponsor: str
+    phase: str
+    status: str
+    status_as_of: str
+    source: str
+    start_date: str
+    completion_date: str
+    enrolment: int
+    conditions: tuple[str, ...]
+    countries: tuple[str, ...]
+    sites: tuple[Site, ...]
+
+
+def read_trial(path: Path = BUILT_IN) -> tuple[Trial, Protocol]:
+    """The trial and protocol in a YAML file. Raises InvalidProtocol, also for malformed YAML."""
+    try:
+        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidProtocol([f"{path.name}: is not YAML: {error}"]) from None
+    return trial_from_plain(plain)
+
+
+def trial_from_plain(plain: object) -> tuple[Trial, Protocol]:
+    """The trial and protocol that the plain form of a file says. Raises InvalidProtocol."""
+    if not isinstance(plain, Mapping) or set(plain) != {"trial", "protocol"}:
+        raise InvalidProtocol(["file: takes the keys trial and protocol"])
+    protocol = protocol_from_plain(plain["protocol"])
+    try:
+        trial = _trial(plain["trial"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise InvalidProtocol([f"trial: {error}"]) from None
+    if trial.nct_id != protocol.nct_id:
+        raise InvalidProtocol(["trial: nct_id differs from the protocol's"])
+    return trial, protocol
+
+
+def write_trial(trial: Trial, protocol: Protocol) -> str:
+    """The YAML text that `read_trial` reads back to the same trial and protocol."""
+    plain = {"trial": _lists(asdict(trial)), "protocol": protocol_to_plain(protocol)}
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its surprises: dates stay texts, yes and no stay texts; true and false are flags."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), list("tf"))
+
+
+def _trial(plain: Mapping[str, Any]) -> Trial:
+    fields = dict(plain)
+    sites = tuple(Site(**site) for site in fields.pop("sites"))
+    for key in ("conditions", "countries"):
+        fields[key] = tuple(fields[key])
+    trial = Trial(**fields, sites=sites)
+    for key in ("status_as_of", "start_date", "completion_date"):
+        date.fromisoformat(getattr(trial, key))
+    return trial
+
+
+def _lists(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _lists(value) for key, value in plain.items()}
+    return [_lists(item) for item in plain] if isinstance(plain, list | tuple) else plain

@@ -1,0 +1,129 @@
+// Everything works without this file. With it, a form changes the page in place, and
+// the reader is told where they are and when an answer did not reach the server.
+
+import { initAll } from "./vendor/govuk-frontend.min.js";
+
+const page = () => document.getElementById("page");
+const notice = () => document.getElementById("app-notice");
+
+/* ------------------------------------------------------------ focus after a swap */
+
+function arrive() {
+  hideNotice();
+  initAll({ scope: page() }); // an error summary takes the focus by itself
+  if (page().querySelector(".govuk-error-summary")) return;
+  const place = page().querySelector("[data-arrive]"); // such as a sum just worked out
+  const target = place ?? page().querySelector("h1") ?? document.getElementById("page-main");
+  target?.setAttribute("tabindex", "-1");
+  target?.focus({ preventScroll: true });
+  if (place) place.scrollIntoView({ block: "center" });
+  else window.scrollTo(0, 0);
+}
+
+/* ------------------------------------------------------------ what was not saved */
+
+function showNotice(title, text) {
+  const box = notice();
+  box.querySelector("[data-notice-title]").textContent = title;
+  box.querySelector("[data-notice-text]").textContent = text;
+  box.hidden = false;
+  box.focus();
+}
+
+function hideNotice() {
+  notice().hidden = true;
+}
+
+function failed(ctx, text) {
+  if (ctx?.target?.id !== "page") return;
+  if (ctx.request?.method === "GET") {
+    showNotice("The page could not be loaded", text);
+  } else {
+    showNotice("Your answer was not saved", `${text} What you entered is still on this page; sending it again does no harm.`);
+  }
+}
+
+/* ------------------------------------------------------------ htmx */
+
+// A page is swapped only for a page: never for a server error or for something else.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.target?.id !== "page") return;
+  const status = ctx.response?.status ?? 0;
+  if (status >= 500) {
+    event.preventDefault();
+    failed(ctx, "Something went wrong on the server. Try again in a moment.");
+  } else if (!/\bid="page"/.test(ctx.text ?? "")) {
+    event.preventDefault();
+    failed(ctx, `The server gave an unexpected reply (${status}). Reload the page and try again.`);
+  }
+});
+
+document.addEventListener("htmx:error", (event) => {
+  failed(event.detail.ctx, "The server could not be reached. Check the connection and try again.");
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id === "page") arrive();
+});
+
+// The same address again, as after a validation error, is no new step in the history.
+document.addEventListener("htmx:before:history:update", (event) => {
+  const { history } = event.detail;
+  if (history.path === location.pathname + location.search) history.type = "replace";
+});
+
+/* ------------------------------------------------------------ small guards */
+
+// The skip link moves the focus and leaves the history alone.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.(".govuk-skip-link")) return;
+  event.preventDefault();
+  document.getElementById("page-main")?.focus();
+});
+
+// A value and "Not known" exclude each other; unticking brings the value back.
+const kept = new WeakMap();
+
+document.addEventListener("input", (event) => {
+  const group = event.target.closest?.("[data-question]");
+  const box = group?.querySelector("[data-not-known]");
+  if (!box || event.target.type !== "text" || event.target.value === "") return;
+  box.checked = false;
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.("[data-not-known]")) return;
+  for (const field of event.target.closest("[data-question]").querySelectorAll("input[type=text]")) {
+    if (event.target.checked) {
+      kept.set(field, field.value);
+      field.value = "";
+    } else if (field.value === "") {
+      field.value = kept.get(field) ?? "";
+    }
+  }
+});
+
+// Enter in a calculator works the sum out; elsewhere it continues, as everywhere.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("input[type=text]")) return;
+  const button = event.target.closest("[data-calculator]")?.querySelector("button");
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
+// Printing shows what is folded away.
+const unfolded = new Set();
+window.addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details[data-print-open]:not([open])")) {
+    fold.open = true;
+    unfolded.add(fold);
+  }
+});
+window.addEventListener("afterprint", () => {
+  for (const fold of unfolded) fold.open = false;
+  unfolded.clear();
+});
+
+initAll();
