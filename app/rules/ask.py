@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from app.rules.board import Board
 from app.rules.domain import Domains
 from app.rules.evaluate import Context, World, decide, reads
+from app.rules.facts import Value
+from app.rules.finding import rules_of
 from app.rules.participant import Participant
-from app.rules.protocol import Question, Section
+from app.rules.protocol import Criterion, Protocol, Question, Section
 from app.rules.search import Goal, Search, Turns
 from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
@@ -64,6 +66,25 @@ class Interviewer:
         left = (0, 0) if step is None else (1, len(possible))
         return Interview(step, Progress(len(self.questions) - len(unasked), *left))
 
+    def path(self, participant: Participant, goal: Goal = "verdict") -> list[Step]:
+        """The steps that an interview with these answers has taken, replayed from the first one.
+
+        The last step may be one that is not answered yet: where the interview stands.
+        """
+        steps: list[Step] = []
+        given: dict[str, Value | None] = {}
+        while True:
+            step = self.interview(Participant(given, participant.dates, participant.readings), goal).step
+            if step is None:
+                return steps
+            steps.append(step)
+            if not all(is_asked(question, participant) for question in step.questions):
+                return steps
+            for question in step.questions:
+                for key in (question.key, question.alternative or question.key):
+                    if key in participant.answers:
+                        given[key] = participant.answers[key]
+
     def _step(self, possible: list[Question], search: "Search") -> Step | None:
         pending = {question.key for question in possible}
         for section in self.protocol.sections:
@@ -90,3 +111,11 @@ class Interviewer:
 def is_asked(question: Question, participant: Participant) -> bool:
     """Whether the question, or its alternative, was answered or said to be not known."""
     return question.key in participant.answers or question.alternative in participant.answers
+
+
+def criteria_of(protocol: Protocol, question: Question) -> list[Criterion]:
+    """The criteria that the question, or its alternative, can decide."""
+    keys = {question.key, question.alternative}
+    return [
+        criterion for criterion in protocol.criteria if not keys.isdisjoint(reads(protocol, rules_of(criterion, None)))
+    ]

@@ -33,6 +33,13 @@ class PartialDate:
         """Whether the interval is a single day."""
         return self.first == self.last
 
+    @property
+    def whole(self) -> "PartialDate":
+        """The interval that the text stands for, as if it had never been cut."""
+        whole = read_partial(self.text)
+        assert whole is not None
+        return whole
+
     def cut(self, bound: date) -> "PartialDate":
         """The part of the interval that is not after `bound`; the text stays as given."""
         return replace(self, last=min(self.last, bound))

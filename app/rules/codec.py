@@ -29,6 +29,7 @@ from app.rules.protocol import (
     Question,
     Reading,
     Section,
+    is_number,
 )
 from app.rules.tree import (
     All,
@@ -128,9 +129,7 @@ def _always(content: object, at: str, depth: int) -> Rule:
 
 def _compare(content: object, at: str, depth: int) -> Rule:
     match content:
-        case [str(fact), "<" | "<=" | ">" | ">=" as comparison, int() | float() as limit] if not isinstance(
-            limit, bool
-        ):
+        case [str(fact), "<" | "<=" | ">" | ">=" as comparison, int() | float() as limit] if is_number(limit):
             return Compare(fact, comparison, _plain_number(limit))
     raise InvalidProtocol([f"{at}: takes [fact, < <= > or >=, number]"])
 
@@ -386,7 +385,7 @@ class _Fields:
         return self.take(key, lambda value: type(value) is int, "a whole number", default)
 
     def number(self, key: str, default: object = _REQUIRED) -> Any:
-        return self.take(key, lambda value: type(value) in (int, float), "a number", default)
+        return self.take(key, is_number, "a number", default)
 
     def one_of(self, key: str, values: tuple[str, ...]) -> Any:
         return self.take(key, lambda value: value in values, f"one of {', '.join(values)}")
@@ -407,7 +406,7 @@ class _Fields:
     def rules(self, key: str) -> tuple[tuple[str, Rule], ...]:
         plain = self.take(key, lambda value: isinstance(value, Mapping), "a mapping of rules", {})
         return tuple(
-            (_name(name, self.at), rule_from_plain(rule, f"{self.at}.{key}")) for name, rule in sorted(plain.items())
+            (_name(name, f"{self.at}.{key}"), rule_from_plain(rule, f"{self.at}.{key}")) for name, rule in plain.items()
         )
 
     def each(self, key: str, read: "Callable[[_Fields], T]") -> tuple[T, ...]:

@@ -14,6 +14,8 @@ from app.rules.facts import ANCHORS, Age, Choice, Date, Dates, Integer, Many, Nu
 from app.rules.protocol import Protocol, Question
 from app.rules.tree import FACT_RULES, Compare, Elapsed, Includes, Rule, walk
 
+REMEMBERED = 4096
+
 
 class Domains:
     """The representative values of each question of a protocol; they depend on the dates."""
@@ -29,11 +31,13 @@ class Domains:
 
     def values(self, key: str, dates: Dates) -> tuple[Value, ...]:
         """One value per way in which the question's leaves can be decided together."""
-        if (key, dates) not in self._known:
-            if len(self._known) > 4096:
+        values = self._known.get((key, dates))
+        if values is None:
+            values = tuple(self._distinct(self.protocol.question_by_key[key], dates))
+            if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[key, dates] = tuple(self._distinct(self.protocol.question_by_key[key], dates))
-        return self._known[key, dates]
+            self._known[key, dates] = values
+        return values
 
     def _distinct(self, question: Question, dates: Dates) -> Iterator[Value]:
         leaves = self._leaves[question.key]

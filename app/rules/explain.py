@@ -13,7 +13,7 @@ from app.rules.calendar import PartialDate
 from app.rules.evaluate import Context, decide, number_reads, numbers
 from app.rules.facts import Age, Choice, Integer, Many, Number, Value
 from app.rules.finding import Finding
-from app.rules.protocol import Protocol, Question
+from app.rules.protocol import ADMISSION, Protocol, Question
 from app.rules.tree import (
     All,
     Always,
@@ -32,7 +32,7 @@ from app.rules.tree import (
     children,
 )
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
-from app.rules.verdict import ADMISSION, Result, Verdict
+from app.rules.verdict import Result, Verdict
 
 MONTHS = [
     "January",

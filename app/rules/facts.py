@@ -182,7 +182,7 @@ def _number(raw: object, minimum: float, maximum: float, unit: str, noun: str) -
 
 
 def _range(minimum: float, maximum: float, unit: str) -> str:
-    return f" from {minimum:g} to {maximum:g}" + (f" ({unit})" if unit else "")
+    return f" from {minimum:.12g} to {maximum:.12g}" + (f" ({unit})" if unit else "")
 
 
 def _listed(options: tuple[Option, ...]) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, Literal
 
 from app.rules import calendar
+from app.rules.calendar import PartialDate
 from app.rules.evaluate import Context, decide, number_reads, reads, with_values
 from app.rules.facts import ANCHORS, Age, Value
 from app.rules.protocol import CanChange, Cohort, Criterion
@@ -134,7 +135,7 @@ def _cited(criterion: Criterion | None, context: Context, names: tuple[str, ...]
     """
     kept = {name: context.world[name] for name in names if name in context.protocol.question_by_key}
     kept = {name: value for name, value in kept.items() if value is not None}
-    blank = {name: None for name in kept}
+    blank = dict.fromkeys(kept)
     wanted = _explanation(criterion, context)
     while True:
         before = len(kept)
@@ -226,7 +227,13 @@ def _change(criterion: Criterion | None, context: Context, names: tuple[str, ...
 
 
 def passing_day(criterion: Criterion | None, context: Context, names: tuple[str, ...]) -> date | None:
-    """The first day on which the same answers pass, all dates of the evaluation moved up to it."""
+    """The first day on which the same answers pass, all dates of the evaluation moved up to it.
+
+    A partial date that was cut at its bound stands for all of its days again: on a later day the
+    bound is later too.
+    """
+    partial = {name: value.whole for name, value in context.world.items() if isinstance(value, PartialDate)}
+    context = with_values(context, partial)
     for day in sorted(set(_turning_days(context, rules_of(criterion, context.cohort)))):
         moved: dict[str, Any] = {name: max(day, context.world[name]) for name in ANCHORS if name in names}
         if judge(criterion, with_values(context, moved))[0] in ("pass", "not_applicable"):
@@ -247,6 +254,8 @@ def _turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
                 yield from _birthdays(context, fact, int(limit) + (comparison in ("<=", ">")))
             case Term(name):
                 yield from _turning_days(context, [context.protocol.term_by_name[name].rule])
+            case InPart(part) if context.cohort is not None:
+                yield from _turning_days(context, [of for name, of in context.cohort.parts if name == part])
             case _:
                 yield from _turning_days(context, children(rule))
 

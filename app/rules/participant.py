@@ -54,7 +54,7 @@ def read_participant(protocol: Protocol, body: object, today: date) -> Participa
     if not isinstance(body, Mapping):
         raise InvalidParticipant([Complaint("answers", "the body must be an object with the key answers")])
     complaints = [
-        Complaint(str(key)[:NAME_SHOWN], f"is not accepted here; the body takes {', '.join(FIELDS)}")
+        Complaint(_shown(key), f"is not accepted here; the body takes {', '.join(FIELDS)}")
         for key in body
         if key not in FIELDS
     ]
@@ -65,6 +65,11 @@ def read_participant(protocol: Protocol, body: object, today: date) -> Participa
     if complaints:
         raise InvalidParticipant(complaints)
     return Participant(answers, dates, readings)
+
+
+def _shown(key: object) -> str:
+    """A name that was given, cut short; what no text can hold (half a surrogate pair) becomes a question mark."""
+    return str(key)[:NAME_SHOWN].encode(errors="replace").decode()
 
 
 def read_answer(question: Question, raw: object, dates: Dates) -> Value | None:
@@ -117,7 +122,7 @@ def _read_readings(protocol: Protocol, raw: object, complaints: list[Complaint])
     for code, value in raw.items():
         if code not in settable:
             message = f"is no reading that can be set; there are {', '.join(settable)}"
-            complaints.append(Complaint(str(code)[:NAME_SHOWN], message))
+            complaints.append(Complaint(_shown(code), message))
         elif not isinstance(value, bool):
             complaints.append(Complaint(code, "must be true or false"))
         else:
@@ -136,7 +141,7 @@ def _read_answers(
         question = protocol.question_by_key.get(key)
         if question is None:
             message = "is no fact of this trial; the trial's description lists the facts"
-            complaints.append(Complaint(str(key)[:NAME_SHOWN], message))
+            complaints.append(Complaint(_shown(key), message))
             continue
         try:
             answers[key] = read_answer(question, value, dates)

@@ -31,6 +31,9 @@ from app.rules.tree import (
 
 MAX_DEPTH = 30
 MAX_OPTIONS = 20
+MAX_AGE = 150
+MAX_NUMBER = 10**12
+ADMISSION = "admission"  # stands among the codes that exclude, so nothing else may be called so
 
 
 class InvalidProtocol(ValueError):
@@ -185,6 +188,12 @@ class Protocol:
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
+_LINE = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]+")
+
+
+def is_number(value: object) -> bool:
+    """Whether a limit can be this: a number (never NaN or infinite) of at most twelve digits before the point."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
 
 
 class _Checker:
@@ -195,11 +204,15 @@ class _Checker:
         self.questions = {question.key: question for question in protocol.questions}
         self.readings = {reading.code: reading for reading in protocol.readings}
         self.parts = {part for cohort in protocol.cohorts for part, _ in cohort.parts}
+        self.heights: dict[str, int] = {}  # of the terms checked so far: levels of rules, terms opened
 
     def faults(self) -> Iterator[str]:
         yield from self._names()
-        yield from self._questions()
+        for at, text in self._texts():
+            if _LINE.fullmatch(text) is None:
+                yield f"{at}: must be one line of text"
         yield from self._terms()
+        yield from self._questions()
         yield from self._criteria()
         yield from self._cohorts()
 
@@ -223,9 +236,41 @@ class _Checker:
         for key in ANCHORS:
             if key in self.questions:
                 yield f"question {key}: is the name of an evaluation date"
+        for name in sorted(self.questions.keys() & self.readings.keys()):
+            yield f"question {name}: is the code of a reading too"
+        if ADMISSION in codes:
+            yield f"code {ADMISSION}: stands for the admission to a cohort"
         for missing in ("sections", "questions", "criteria", "cohorts"):
             if not getattr(protocol, missing):
                 yield f"protocol: has no {missing}"
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """All that a person reads, and where it stands; what may be left out only where it is given."""
+        protocol = self.protocol
+        yield "protocol nct_id", protocol.nct_id
+        for section in protocol.sections:
+            yield f"section {section.key} title", section.title
+        for question in protocol.questions:
+            at = f"question {question.key}"
+            yield from ((f"{at} {name}", getattr(question, name)) for name in ("text", "label", "why"))
+            unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
+            if unit or isinstance(question.type, Age):
+                yield f"{at} unit", unit
+            options = question.type.options if isinstance(question.type, Choice | Many) else ()
+            yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
+            hints = [question.hint, *(option.hint for option in options)]
+            yield from ((f"{at} hint", hint) for hint in hints if hint)
+        for term in protocol.terms:
+            yield f"term {term.name} title", term.title
+        for reading in protocol.readings:
+            yield f"reading {reading.code} statement", reading.statement
+        for criterion in protocol.criteria:
+            at = f"criterion {criterion.code}"
+            yield from ((f"{at} {name}", getattr(criterion, name)) for name in ("title", "statement", "place"))
+        for group in protocol.groups:
+            yield f"group {group.code} title", group.title
+        for cohort in protocol.cohorts:
+            yield f"cohort {cohort.code} title", cohort.title
 
     def _questions(self) -> Iterator[str]:
         sections = {section.key for section in self.protocol.sections}
@@ -237,18 +282,46 @@ class _Checker:
             if question.alternative is not None:
                 yield from self._alternative(at, question)
             if question.relevant is not None:
-                yield from self._rule(f"{at} relevant", question.relevant, parts=False, terms=self._all_terms())
+                yield from self._condition(f"{at} relevant", question.key, question.relevant)
+
+    def _condition(self, at: str, key: str, rule: Rule) -> Iterator[str]:
+        """A condition rests on earlier questions, so that no two questions wait for each other."""
+        faults = list(self._rule(at, rule, parts=False, terms=self._all_terms()))
+        yield from faults
+        order = list(self.questions)
+        for fact in () if faults else dict.fromkeys(self._facts(rule)):
+            type_ = self.questions[fact].type
+            for name in (type_.birth_date, fact) if isinstance(type_, Age) else (fact,):
+                if name in order and order.index(name) >= order.index(key):
+                    yield f"{at}: rests on {name}, which is not asked before"
+
+    def _facts(self, rule: Rule) -> Iterator[str]:
+        """The facts that a rule holds, terms opened."""
+        rules = {term.name: term.rule for term in self.protocol.terms}
+        for node in walk(rule):
+            if isinstance(node, FACT_RULES):
+                yield node.fact
+            elif isinstance(node, Term):
+                yield from self._facts(rules[node.name])
 
     def _type(self, at: str, type_: FactType) -> Iterator[str]:
         if isinstance(type_, Choice | Many):
             values = [option.value for option in type_.options]
             if not 1 <= len(values) <= MAX_OPTIONS or len(set(values)) != len(values):
                 yield f"{at}: needs 1 to {MAX_OPTIONS} different options"
-        if isinstance(type_, Integer | Number | Age) and not type_.minimum < type_.maximum:
-            yield f"{at}: the minimum must be below the maximum"
-        if isinstance(type_, Integer) and type_.step < 1:
-            yield f"{at}: the step must be at least 1"
+        if isinstance(type_, Integer | Number | Age):
+            if not (is_number(type_.minimum) and is_number(type_.maximum)):
+                yield f"{at}: the minimum and the maximum must be numbers of at most {MAX_NUMBER:,}"
+            elif not type_.minimum < type_.maximum:
+                yield f"{at}: the minimum must be below the maximum"
+        if isinstance(type_, Integer):
+            if type_.step < 1:
+                yield f"{at}: the step must be at least 1"
+            elif type_.maximum // type_.step * type_.step < type_.minimum:
+                yield f"{at}: no multiple of the step lies in the range"
         if isinstance(type_, Age):
+            if not (type_.minimum >= 0 and type_.maximum <= MAX_AGE):
+                yield f"{at}: an age lies between 0 and {MAX_AGE}"
             birth = self.questions.get(type_.birth_date)
             if birth is None or not isinstance(birth.type, Date):
                 yield f"{at}: birth_date must name a date question"
@@ -270,8 +343,14 @@ class _Checker:
     def _terms(self) -> Iterator[str]:
         earlier: set[str] = set()
         for term in self.protocol.terms:
-            yield from self._rule(f"term {term.name}", term.rule, parts=False, terms=earlier)
+            faults = list(self._rule(f"term {term.name}", term.rule, parts=False, terms=earlier))
+            yield from faults
             earlier.add(term.name)
+            self.heights[term.name] = 0 if faults else self._height(term.rule)
+
+    def _height(self, rule: Rule) -> int:
+        below = [self._height(child) for child in children(rule)]
+        return 1 + (self.heights[rule.name] if isinstance(rule, Term) else max(below, default=0))
 
     def _criteria(self) -> Iterator[str]:
         groups = {group.code for group in self.protocol.groups}
@@ -311,8 +390,8 @@ class _Checker:
                 yield f"{at}: no reading {code}"
 
     def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
-        if depth > MAX_DEPTH:
-            yield f"{at}: is nested deeper than {MAX_DEPTH}"
+        if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
+            yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
         if isinstance(rule, All | AnyOf) and not rule.rules:
             yield f"{at}: {rule.kind} needs at least one rule"
@@ -345,8 +424,10 @@ class _Checker:
             case (Compare(), Integer() | Number() | Age()):
                 if rule.comparison not in COMPARISONS:
                     yield f"{at}: the comparison must be one of {' '.join(COMPARISONS)}"
-                if isinstance(question.type, Age) and rule.limit != int(rule.limit):
-                    yield f"{at}: an age is compared with whole years"
+                if not is_number(rule.limit):
+                    yield f"{at}: the limit must be a number of at most {MAX_NUMBER:,}"
+                elif isinstance(question.type, Age) and not (0 <= rule.limit <= MAX_AGE and rule.limit % 1 == 0):
+                    yield f"{at}: an age is compared with whole years up to {MAX_AGE}"
             case (IsOneOf(options=values), Choice(options)) | (Includes(options=values), Many(options)):
                 for value in set(values) - {option.value for option in options}:
                     yield f"{at}: {rule.fact} has no option {value}"

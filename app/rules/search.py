@@ -46,11 +46,13 @@ class Turns:
 
     def recall(self, key: object, work: Callable[[], bool]) -> bool:
         """The remembered answer, or the one that `work` finds."""
-        if key not in self._remembered:
+        found = self._remembered.get(key)
+        if found is None:
+            found = work()
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            self._remembered[key] = work()
-        return self._remembered[key]
+            self._remembered[key] = found
+        return found
 
 
 class Search:

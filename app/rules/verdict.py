@@ -12,7 +12,7 @@ from typing import Any, Literal
 from app.rules.evaluate import Context, World, reads
 from app.rules.finding import OUTCOMES, Finding, Outcome, find, rules_of
 from app.rules.participant import Participant
-from app.rules.protocol import Cohort, Criterion, Protocol
+from app.rules.protocol import ADMISSION, Cohort, Criterion, Protocol
 from app.rules.tree import InPart, Rule, children
 from app.rules.truth import TRUE, any_of
 
@@ -71,9 +71,6 @@ class Verdict:
     missing: tuple[Missing, ...]
     depends_on: tuple[str, ...]
     review: tuple[str, ...]
-
-
-ADMISSION = "admission"
 
 
 def evaluate(protocol: Protocol, participant: Participant) -> Verdict:

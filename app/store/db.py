@@ -18,6 +18,7 @@ from typing import Any, Final, NewType
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -77,8 +78,12 @@ def is_writing(session: ReadSession) -> bool:
 
 def engine(url: URL) -> Engine:
     """An engine with the promises of this module: durable, checked, and no values in error texts."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url)
+    made = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    event.listen(made, "reset", _end_transaction)
+    return made
+
+
+def _postgresql(url: URL) -> Engine:
     options = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_OPTIONS.items())
     connect_args = {"options": options, "connect_timeout": 5, "application_name": "prescreen"}
     return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connect_args, **POOL)
@@ -118,6 +123,15 @@ def _sqlite(url: URL) -> Engine:
     event.listen(made, "connect", _prepare_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made
+
+
+def _end_transaction(connection: DBAPIConnection, record: object, state: object) -> None:
+    """Roll back when a connection returns to the pool, always.
+
+    SQLAlchemy leaves that out once it has tried to commit. But where the commit failed, the
+    transaction may still be open, and on SQLite it would keep the write lock for ever.
+    """
+    connection.rollback()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:

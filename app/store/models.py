@@ -424,9 +424,7 @@ class Screening(Base):
     first_dose_date: Mapped[date | None]
     result: Mapped[str | None]
     result_at: Mapped[datetime | None]
-    answers: Mapped[list["Answer"]] = relationship(
-        lazy="raise", order_by="Answer.fact", cascade="all, delete-orphan"
-    )
+    answers: Mapped[list["Answer"]] = relationship(lazy="raise", order_by="Answer.fact", cascade="all, delete-orphan")
 
     # The actions count the version up themselves: also where only answers change.
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012

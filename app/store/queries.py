@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
 from app.errors import NotFound
@@ -28,21 +28,39 @@ class Version(NamedTuple):
 
 def current_version(session: ReadSession, nct_id: str) -> Version:
     """The version that is published now: one small query. NotFound where a trial has none."""
-    found = session.execute(_VERSIONS.where(TrialRow.nct_id == nct_id, ProtocolRow.status == "published")).first()
+    found = session.execute(
+        _versions().where(TrialRow.nct_id == _searchable(nct_id), ProtocolRow.status == "published")
+    ).first()
     if found is None:
         raise NotFound(f"no published protocol of trial {nct_id}")
     return Version(*found)
 
 
+def version(session: ReadSession, protocol_id: int) -> Version:
+    """One version, whatever its status."""
+    found = session.execute(_versions().where(ProtocolRow.id == protocol_id)).first()
+    if found is None:
+        raise NotFound("no such protocol")
+    return Version(*found)
+
+
 def versions(session: ReadSession, nct_id: str) -> list[Version]:
     """All versions of a trial's protocol, the first one first."""
-    found = session.execute(_VERSIONS.where(TrialRow.nct_id == nct_id).order_by(ProtocolRow.version))
-    return [Version(*row) for row in found]
+    of_trial = _versions().where(TrialRow.nct_id == _searchable(nct_id))
+    return [Version(*row) for row in session.execute(of_trial.order_by(ProtocolRow.version))]
 
 
-_VERSIONS = select(
-    ProtocolRow.version, ProtocolRow.content_hash, ProtocolRow.id, ProtocolRow.status, ProtocolRow.published_at
-).join(TrialRow)
+def _versions() -> Select[int, str, int, str, datetime | None]:
+    return select(
+        ProtocolRow.version, ProtocolRow.content_hash, ProtocolRow.id, ProtocolRow.status, ProtocolRow.published_at
+    ).join(TrialRow)
+
+
+def _searchable(nct_id: str) -> str:
+    """The number, unless it can be none: some texts (a NUL, half a character) PostgreSQL does not even look up."""
+    if not (nct_id.isascii() and nct_id.isalnum()):
+        raise NotFound("no such trial")
+    return nct_id
 
 
 def load_protocol(session: ReadSession, protocol_id: int) -> Protocol:
@@ -52,9 +70,7 @@ def load_protocol(session: ReadSession, protocol_id: int) -> Protocol:
         raise NotFound("no such protocol")
 
     def rows(model: type[R]) -> Sequence[R]:
-        return session.scalars(
-            select(model).where(model.protocol_id == protocol_id).order_by(model.position)
-        ).all()
+        return session.scalars(select(model).where(model.protocol_id == protocol_id).order_by(model.position)).all()
 
     return from_rows(nct_id, rows)
 
@@ -69,7 +85,7 @@ def trial(session: ReadSession, nct_id: str) -> Trial:
 
 def trial_row(session: ReadSession, nct_id: str) -> TrialRow | None:
     """The trial's row with its sites, locked where the session writes."""
-    query = select(TrialRow).where(TrialRow.nct_id == nct_id).options(selectinload(TrialRow.sites))
+    query = select(TrialRow).where(TrialRow.nct_id == _searchable(nct_id)).options(selectinload(TrialRow.sites))
     return session.scalar(query.with_for_update() if is_writing(session) else query)
 
 

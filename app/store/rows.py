@@ -87,12 +87,15 @@ def _tables(protocol: Protocol) -> Iterator[tuple[type[Owned], Iterable[Row]]]:
     yield CohortPartRow, [row for each in protocol.cohorts for row in _part_rows(each)]
     yield CohortReadingRow, _concerning("cohort_code", protocol.cohorts)
     yield RuleNodeRow, [row for row, _ in nodes]
-    yield RuleOptionRow, [
-        {"node_id": row["id"], **option}
-        for row, rule in nodes
-        if isinstance(rule, IsOneOf | Includes)
-        for option in _numbered({"value": value} for value in rule.options)
-    ]
+    yield (
+        RuleOptionRow,
+        [
+            {"node_id": row["id"], **option}
+            for row, rule in nodes
+            if isinstance(rule, IsOneOf | Includes)
+            for option in _numbered({"value": value} for value in rule.options)
+        ],
+    )
 
 
 def _numbered(rows: Iterable[Row]) -> list[Row]:

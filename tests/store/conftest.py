@@ -1,7 +1,7 @@
 """A trial and a protocol made by hand that hold every node, every type and every optional field."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -157,8 +157,19 @@ def published(database: Database, trial: Trial, protocol: Protocol) -> Database:
     return database
 
 
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def counted(database: Database) -> Callable[[], AbstractContextManager[list[str]]]:
+    """`with counted() as statements:` lists what the database is asked within the block."""
+    return lambda: _counted(database)
+
+
 @contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
+def _counted(database: Database) -> Iterator[list[str]]:
     """The statements that run within the block, without those that open a transaction."""
     statements: list[str] = []
 

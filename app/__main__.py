@@ -1,0 +1,178 @@
+"""The command line: python -m app serve | migrate | load | check | screen. One function a command."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from app import actions
+from app.errors import Conflict, PrescreenError
+from app.main import NCT_ID, clock, create_app
+from app.rules import explain
+from app.rules.check import Warning, warnings
+from app.rules.participant import InvalidParticipant, read_participant
+from app.rules.protocol import InvalidProtocol
+from app.rules.verdict import Verdict
+from app.settings import Settings
+from app.store import migrate, queries
+from app.store.db import Database
+from app.trials import BUILT_IN, read_trial
+from app.web.body import parse_json
+from app.web.published import prepare
+
+ACTOR = "command line"
+
+
+def serve(options: argparse.Namespace, settings: Settings) -> int:
+    """Serve the application; an empty database is migrated and gets the built-in trial first."""
+    database = Database(settings.database_url)
+    migrate.upgrade(database.engine)
+    _load(database, BUILT_IN, only_if_none=True)
+    with database.write() as session:
+        actions.purge_expired(session, at=clock(), actor=ACTOR)
+    database.close()
+    host, port = options.host or settings.host, options.port or settings.port
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Prescreen is at http://{shown}:{port}", flush=True)
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        h11_max_incomplete_event_size=32_768,
+        timeout_keep_alive=20,
+    )
+    return 0
+
+
+def migrate_database(options: argparse.Namespace, settings: Settings) -> int:
+    """Bring the database's schema up to date."""
+    database = Database(settings.database_url)
+    migrate.upgrade(database.engine, options.revision)
+    print(f"The schema is at {migrate.current(database.engine)}.")
+    database.close()
+    return 0
+
+
+def load(options: argparse.Namespace, settings: Settings) -> int:
+    """Put a trial's protocol in force; nothing happens where just this content is in force already."""
+    database = Database(settings.database_url)
+    migrate.upgrade(database.engine)
+    version, created = _load(database, options.file)
+    print(f"Version {version} {'is now in force' if created else 'was in force already; nothing changed'}.")
+    database.close()
+    return 0
+
+
+def check(options: argparse.Namespace, settings: Settings) -> int:
+    """Look a trial's file over: it must be valid, and what looks like a slip is named."""
+    _, protocol = read_trial(options.file)
+    found: list[Warning] = list(warnings(protocol))
+    for warning in found:
+        print(f"{warning.place}: {warning.message}")
+    print(f"{options.file.name}: valid, {len(found)} warning{'' if len(found) == 1 else 's'}.")
+    return 1 if found and options.strict else 0
+
+
+def screen(options: argparse.Namespace, settings: Settings) -> int:
+    """Evaluate one participant's JSON (a file, or - for standard input) and explain the verdict."""
+    content = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    trial, protocol = read_trial(options.trial)
+    published = prepare(trial, protocol, 0, "")
+    participant = read_participant(protocol, parse_json(content), clock().date())
+    verdict = published.evaluate(participant)
+    if options.json:
+        print(published.report(verdict).decode())
+    else:
+        print(f"{trial.nct_id}, {trial.status.lower()} as of {trial.status_as_of} ({trial.source})")
+        print("\n".join(told(verdict)))
+    return 0
+
+
+def told(verdict: Verdict) -> list[str]:
+    """A verdict for a person to read in a terminal."""
+    lines = ["", explain.summary(verdict), ""]
+    for result in verdict.results:
+        words = explain.OUTCOME_WORDS[result.criterion.kind][result.outcome]
+        lines.append(f"{result.criterion.code:>4}  {words:<14}  {result.criterion.title}")
+        if result.outcome in ("fail", "unknown"):
+            lines.append(f"{'':22}{explain.result_reason(result)}")
+    lines.append("")
+    lines += [f"{cohort.cohort.title}: {cohort.verdict.replace('_', ' ')}" for cohort in verdict.cohorts]
+    lines += ["", "It supports a decision; it never makes one."]
+    return lines
+
+
+def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[int, bool]:
+    trial, protocol = read_trial(path)
+    if only_if_none:
+        with database.read() as session:
+            present = queries.versions(session, trial.nct_id)
+        if present:
+            return present[-1].version, False
+    try:
+        with database.write() as session:
+            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+    except Conflict:  # another process loaded it at the same moment
+        with database.write() as session:
+            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    made = argparse.ArgumentParser(prog="python -m app", description=f"Eligibility pre-screening for {NCT_ID}.")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("serve", help="serve the application", description=serve.__doc__)
+    one.add_argument("--host", help="address to listen on (PRESCREEN_HOST, 127.0.0.1)")
+    one.add_argument("--port", type=int, help="port to listen on (PRESCREEN_PORT, 8000)")
+    one.set_defaults(run=serve)
+
+    one = commands.add_parser("migrate", help="bring the schema up to date", description=migrate_database.__doc__)
+    one.add_argument("revision", nargs="?", default="head")
+    one.set_defaults(run=migrate_database)
+
+    one = commands.add_parser("load", help="put a trial's protocol in force", description=load.__doc__)
+    one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
+    one.set_defaults(run=load)
+
+    one = commands.add_parser("check", help="look a trial's file over", description=check.__doc__)
+    one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
+    one.add_argument("--strict", action="store_true", help="fail where there is a warning")
+    one.set_defaults(run=check)
+
+    one = commands.add_parser("screen", help="evaluate one participant", description=screen.__doc__)
+    one.add_argument("file", help="JSON with answers and dates, or - for standard input")
+    one.add_argument("--json", action="store_true", help="print the result of the API")
+    one.add_argument("--trial", type=Path, default=BUILT_IN, help="the trial's file (the built-in one)")
+    one.set_defaults(run=screen)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. 0: done; 1: the input or the database is at fault; 2: the call was wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options, Settings.from_environment(os.environ))
+        return status
+    except InvalidParticipant as error:
+        for fact, message in error.complaints:
+            print(f"{fact}: {message}", file=sys.stderr)
+    except InvalidProtocol as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+    except (PrescreenError, OSError) as error:
+        print(error, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

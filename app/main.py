@@ -1,0 +1,59 @@
+"""The application, put together. The only place where things are wired, and where the clock is read."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+
+from app.settings import Settings
+from app.store.db import Database
+from app.web import api, errors, pages, service
+from app.web.deps import App
+from app.web.guard import Guard
+from app.web.published import Library
+from app.web.render import STATIC, Pages
+
+NCT_ID = "NCT05086315"
+
+
+def clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, strict_templates: bool = False) -> FastAPI:
+    """The application for these settings; `now` gives the time in UTC.
+
+    The database must be migrated and hold the trial (see `app.__main__`). `strict_templates` turns a
+    name that a template does not find into an error, for tests.
+    """
+    database = Database(settings.database_url)
+    library = Library(database)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(
+        title="Prescreen",
+        summary="Eligibility pre-screening for clinical trial NCT05086315",
+        description="It supports a decision; it never makes one.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, allowed_origins=settings.allowed_origins)],
+    )
+    app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
+    errors.install(app)
+    app.include_router(api.router)
+    app.include_router(service.router)
+    app.include_router(pages.router, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app

@@ -1,0 +1,141 @@
+"""Every error as an answer: a page for people, problem+json (RFC 9457) for programs.
+
+One table says which status each error has. No answer and no log line repeats what was sent; a fault
+of ours is logged under a reference that the answer shows.
+"""
+
+import logging
+import secrets
+import traceback
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app import errors
+from app.rules.codec import canonical_json
+from app.rules.participant import InvalidParticipant
+from app.web.deps import app_of
+
+log = logging.getLogger("prescreen")
+PROBLEM = "application/problem+json"
+RETRY_SECONDS = 5
+
+STATUS: dict[type[errors.PrescreenError], tuple[int, str]] = {
+    errors.NotFound: (404, "What you asked for does not exist, or has expired."),
+    errors.Conflict: (409, "Somebody changed this at the same time. Look again, then decide."),
+    errors.Invalid: (422, "Some of what you sent cannot be accepted."),
+    errors.Unavailable: (503, "The database is not available. Nothing was changed; try again in a moment."),
+    errors.Misconfigured: (500, "The service is not set up correctly."),
+}
+EXPIRED = (
+    "There is nothing here. The address may be mistyped, or the check has expired: a quick check and its answers "
+    "are deleted after a day."
+)
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error in the form that its reader needs."""
+    app.add_exception_handler(errors.PrescreenError, _ours)
+    app.add_exception_handler(InvalidParticipant, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(404, _http)
+    app.add_exception_handler(405, _http)
+
+
+def is_for_programs(path: str) -> bool:
+    """Whether a path is answered in JSON."""
+    return path.startswith("/api/") or path in ("/healthz", "/readyz")
+
+
+def answer(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    complaints: Iterable[tuple[str, str]] = (),
+    headers: dict[str, str] | None = None,
+    reference: str = "",
+) -> Response:
+    """One error, as problem+json or as a page."""
+    if is_for_programs(request.url.path):
+        return problem(status, detail, complaints=complaints, headers=headers, reference=reference)
+    message = [detail, *(f"{fact}: {text}" for fact, text in complaints)]
+    context = {"title": HTTPStatus(status).phrase, "message": message, "reference": reference, "retry": ""}
+    return HTMLResponse(app_of(request).pages.render("error.html", context), status, headers)
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    complaints: Iterable[tuple[str, str]] = (),
+    headers: dict[str, str] | None = None,
+    reference: str = "",
+) -> Response:
+    """An RFC 9457 problem."""
+    plain = _problem(status, detail, complaints)
+    if reference:
+        plain["reference"] = reference
+    return Response(canonical_json(plain), status, headers, PROBLEM)
+
+
+def _problem(status: int, detail: str, complaints: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "errors": [{"fact": fact, "message": message} for fact, message in complaints],
+    }
+
+
+def unprocessable(complaints: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The problem that says which facts cannot be accepted, as plain data."""
+    return _problem(422, "Some of the input cannot be accepted; nothing was evaluated.", complaints)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.PrescreenError)
+    status, detail = next(STATUS[kind] for kind in STATUS if isinstance(error, kind))
+    if status == 404 and not is_for_programs(request.url.path):
+        detail = EXPIRED
+    if status == 503:
+        log.warning("unavailable: %s", type(error.__cause__).__name__)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    complaints = error.complaints if isinstance(error, errors.Invalid) else ()
+    return answer(request, status, detail, complaints=complaints, headers=headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidParticipant)
+    return answer(request, 422, unprocessable(())["detail"], complaints=error.complaints)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    details = {404: EXPIRED if not is_for_programs(request.url.path) else "There is nothing at this address."}
+    details[405] = "This address does not take that method."
+    detail = details.get(error.status_code, str(error.detail))
+    return answer(request, error.status_code, detail, headers=dict(error.headers or {}))
+
+
+def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    complaints = [(str(fault["loc"][-1])[:80], str(fault["msg"])) for fault in error.errors()]
+    return answer(request, 422, "Some of what you sent cannot be accepted.", complaints=complaints)
+
+
+def crashed(request: Request, error: Exception) -> Response:
+    """A fault of ours: the log gets where it happened and a reference, but no text that may hold values."""
+    reference = secrets.token_hex(6)
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-8:]))
+    log.error("fault %s: %s at %s", reference, type(error).__name__, places)
+    return answer(request, 500, "Something went wrong on our side. Nothing was saved.", reference=reference)
