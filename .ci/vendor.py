@@ -1,7 +1,7 @@
 """Makes the vendored front-end files, the same bytes every time.
 
-    python static/vendor/vendor.py           writes them and VENDOR.json
-    python static/vendor/vendor.py --check   makes them in memory and compares
+    python .ci/vendor.py           writes them and VENDOR.json
+    python .ci/vendor.py --check   makes them in memory and compares
 
 The files are committed, so neither the application nor its tests need Node. Only this
 script does: it asks the ordinary `npm pack` for three pinned packages and refuses a
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = "static/vendor/VENDOR.json"
 
 SYSTEM_FONTS = (

@@ -6,6 +6,7 @@ stands for both. Thresholds, and the days on which windows and ages turn, make t
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 
 from app.rules import calendar
 from app.rules.calendar import PartialDate, read_partial
@@ -75,7 +76,7 @@ def _candidates(question: Question, leaves: list[Rule], dates: Dates) -> Iterabl
             return [n for n in sorted({*near, *ends}) if minimum <= n <= maximum]
         case Number(minimum, maximum) | Age(minimum, maximum):
             edges = sorted({minimum, maximum, *(x for x in _limits(leaves) if minimum <= x <= maximum)})
-            between = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+            between = [(a + b) / 2 for a, b in pairwise(edges)]
             return sorted({*edges, *between})
         case Date(not_after=bound):
             last = calendar.LATEST if bound is None else getattr(dates, bound)

@@ -174,11 +174,10 @@ FACT_TYPES: tuple[type[FactType], ...] = (YesNo, Choice, Many, Integer, Number, 
 
 def _number(raw: object, minimum: float, maximum: float, unit: str, noun: str) -> int | float:
     """The JSON number `raw`; integral floats become ints, so that 70 and 70.0 are one value."""
-    good = isinstance(raw, int | float) and not isinstance(raw, bool)
-    if not good or not (minimum <= raw <= maximum):  # type: ignore[operator]  # NaN compares false
+    number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else math.nan
+    if not minimum <= number <= maximum:  # so also for NaN
         raise Refusal(f"must be {noun}{_range(minimum, maximum, unit)}")
-    assert isinstance(raw, int | float) and math.isfinite(raw)
-    return int(raw) if raw == int(raw) else raw
+    return int(number) if number == int(number) else number
 
 
 def _range(minimum: float, maximum: float, unit: str) -> str:

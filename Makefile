@@ -1,0 +1,59 @@
+# Two commands: `make run` serves the questionnaire, `make test` runs every test.
+# Needs Python 3.11 or newer; everything else is put into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= auto
+
+.PHONY: run test lint check bench mutation criteria clean
+
+run: .venv/run
+	$(BIN)/python -m app serve
+
+test: .venv/test
+	@$(BIN)/python tests/browser/find_chromium.py
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check app tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m app check --strict
+
+bench: .venv/bench
+	$(BIN)/python tests/bench/run.py
+
+mutation: .venv/mutation
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+criteria: .venv/test
+	$(BIN)/python docs/make_criteria.py
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Prescreen needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+
+.venv/run: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/test: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ .venv/run
+
+.venv/lint: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@ .venv/run .venv/test
+
+.venv/bench: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	@touch $@
+
+.venv/mutation: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,mutation]'
+	@touch $@
