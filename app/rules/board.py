@@ -5,26 +5,50 @@ more answer only the units that read it are judged again. Review points decide n
 out. The meaning is that of `verdict`, to which the tests hold it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from app.rules.evaluate import Context, World, decide, reads
 from app.rules.finding import rules_of
-from app.rules.influence import Influence, influence
+from app.rules.influence import Truths, influence
 from app.rules.protocol import Cohort, Criterion, Protocol
 from app.rules.tree import All, Not, Rule
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth, any_of
 from app.rules.verdict import Decision, decision_of, reads_part
 
+Verdict = tuple[Decision, frozenset[int]]
+
+
+class State:
+    """A world, and how every unit stands in it. Never changed once it is made.
+
+    `open_names` are the questions that may still be answered; an answer leaves it as it is, because
+    what is answered has no unknown leaf left.
+    """
+
+    __slots__ = ("_verdicts", "open_names", "standings", "world")
+
+    def __init__(self, world: World, standings: "tuple[Standing, ...]", open_names: frozenset[str]) -> None:
+        self.world = world
+        self.standings = standings
+        self.open_names = open_names
+        self._verdicts: dict[frozenset[int], Verdict] = {}
+
+    def remember(self, passed: frozenset[int], work: Callable[[], Verdict]) -> Verdict:
+        """The verdict with these units counted as passed; worked out once."""
+        if passed not in self._verdicts:
+            self._verdicts[passed] = work()
+        return self._verdicts[passed]
+
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A world, and for every unit whether it passes (unknown: undecided)."""
+class Standing:
+    """How a unit stands: whether it passes (unknown: undecided), and what open questions can do to it."""
 
-    world: World
-    passes: tuple[Truth, ...]
+    passes: Truth
+    turns: Mapping[str, Truths]
 
 
 class Unit:
@@ -40,22 +64,20 @@ class Unit:
         self.rule = _rule(criterion, cohort)
         self.names = reads(protocol, rules_of(criterion, cohort))
         self._protocol = protocol
-        self._decided = lru_cache(maxsize=4096)(lambda *values: decide(self.rule, self.context(values)))
-        self._influence = lru_cache(maxsize=16384)(
-            lambda open_names, *values: influence(self.rule, self.context(values), open_names)
-        )
+        self._standing = lru_cache(maxsize=16384)(self._stand)
 
-    def context(self, values: tuple[object, ...]) -> Context:
-        """The context in which the names that the unit reads have these values."""
-        return Context(self._protocol, dict(zip(self.names, values, strict=True)), self.cohort)
+    def _stand(self, open_names: frozenset[str], *values: object) -> Standing:
+        context = Context(self._protocol, dict(zip(self.names, values, strict=True)), self.cohort)
+        found = influence(self.rule, context, open_names)
+        return Standing(decide(self.rule, context), found.turns)
 
-    def decide(self, world: World) -> Truth:
-        """Whether the unit passes in a world."""
-        return self._decided(*[world[name] for name in self.names])
+    def values(self, world: World) -> tuple[object, ...]:
+        """The values of the names that the unit reads."""
+        return tuple([world[name] for name in self.names])
 
-    def influence(self, world: World, open_names: frozenset[str]) -> Influence:
-        """What the open questions can still do to the unit."""
-        return self._influence(open_names.intersection(self.names), *[world[name] for name in self.names])
+    def standing(self, world: World, open_names: frozenset[str]) -> Standing:
+        """How the unit stands in a world, with these questions open."""
+        return self._standing(open_names.intersection(self.names), *[world[name] for name in self.names])
 
 
 def _rule(criterion: Criterion | None, cohort: Cohort | None) -> Rule:
@@ -90,17 +112,17 @@ class Board:
             for name in unit.names:
                 self._by_name.setdefault(name, []).append(number)
 
-    def state(self, world: World) -> State:
-        """The state of a world."""
-        return State(world, tuple(unit.decide(world) for unit in self.units))
+    def state(self, world: World, open_names: frozenset[str]) -> State:
+        """The state of a world in which these questions may still be answered."""
+        return State(world, tuple([unit.standing(world, open_names) for unit in self.units]), open_names)
 
     def answer(self, state: State, key: str, value: Any) -> State:
         """The state after one more answer."""
         world = {**state.world, key: value}
-        passes = list(state.passes)
+        standings = list(state.standings)
         for number in self._by_name.get(key, ()):
-            passes[number] = self.units[number].decide(world)
-        return State(world, tuple(passes))
+            standings[number] = self.units[number].standing(world, state.open_names)
+        return State(world, tuple(standings), state.open_names)
 
     def beside(self, key: str) -> set[str]:
         """The names that stand in one unit with this one."""
@@ -109,6 +131,10 @@ class Board:
     def is_shared(self, number: int) -> bool:
         """Whether the unit stands alone and counts for every cohort."""
         return number in self._common
+
+    def cohort_standings(self, state: State) -> tuple[Truth, ...]:
+        """Whether each unit that depends on the cohort passes."""
+        return tuple(state.standings[number].passes for numbers in self._of_cohort for number in numbers)
 
     def lots(self, waiting: Iterable[int]) -> list[set[int]]:
         """The waiting units in the lots that must be looked at together.
@@ -126,7 +152,7 @@ class Board:
         """Whether in some cohort every unit passes, or is undecided and can pass; of a group one is enough."""
 
         def may(number: int) -> bool:
-            truth = state.passes[number]
+            truth = state.standings[number].passes
             return truth is TRUE or (truth is UNKNOWN and can_pass(number))
 
         return (
@@ -135,14 +161,17 @@ class Board:
             and any(all(may(number) for number in numbers) for numbers in self._of_cohort)
         )
 
-    def verdict(self, state: State, passed: frozenset[int] = frozenset()) -> tuple[Decision, frozenset[int]]:
+    def verdict(self, state: State, passed: frozenset[int] = frozenset()) -> Verdict:
         """The verdict and the units on which it waits; those in `passed` count as passed."""
+        return state.remember(passed, lambda: self._verdict(state, passed))
+
+    def _verdict(self, state: State, passed: frozenset[int]) -> Verdict:
         truth, waiting = self.pass_together(state, passed)
         if truth is FALSE:
             return "excluded", frozenset()
         verdicts: list[Decision] = []
         for numbers in self._of_cohort:
-            truths = [TRUE if number in passed else state.passes[number] for number in numbers]
+            truths = [TRUE if number in passed else state.standings[number].passes for number in numbers]
             if FALSE in truths:
                 verdicts.append("excluded")
             else:
@@ -160,9 +189,11 @@ class Board:
         for numbers in self._shared:
             if among is not None and among.isdisjoint(numbers):
                 continue
-            truth = TRUE if not passed.isdisjoint(numbers) else any_of(state.passes[number] for number in numbers)
+            if not passed.isdisjoint(numbers):
+                continue
+            truth = any_of([state.standings[number].passes for number in numbers])
             if truth is FALSE:
                 return FALSE, set()
             if truth is UNKNOWN:
-                waiting |= {number for number in numbers if state.passes[number] is UNKNOWN}
+                waiting |= {number for number in numbers if state.standings[number].passes is UNKNOWN}
         return UNKNOWN if waiting else TRUE, waiting

@@ -14,7 +14,9 @@ The search is exact up to `BUDGET` steps for a question; one on which it gives u
 change the goal.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from app.rules.board import Board, State
@@ -55,24 +57,36 @@ class Turns:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Undecided units that must be looked at together, and the open questions that can turn them.
+
+    `signature` is all that a search among them depends on.
+    """
+
+    units: frozenset[int]
+    names: frozenset[str]
+    of_cohorts: bool
+    signature: tuple[object, ...]
+
+
 class Search:
     """One search, from one state of an interview."""
 
     def __init__(self, turns: Turns, world: World, open_keys: list[str], goal: Goal) -> None:
         self.turns, self.board = turns, turns.board
         self.open_keys = open_keys
-        self.state = self.board.state(world)
+        self.state = self.board.state(world, frozenset(open_keys))
         self.verdict, self.waiting = self.board.verdict(self.state)
+        self._dates = Dates(*(world[name] for name in ANCHORS))
         self._units = self._goal_units(goal)
         self._criteria = [n for n in self._units if self.board.units[n].criterion is not None and goal != "verdict"]
-        self._open = frozenset(open_keys)
-        self._dates = Dates(*(world[name] for name in ANCHORS))
         self._known: dict[str, bool] = {}
         self._steps = 0
 
     def is_live(self, key: str) -> bool:
         """Whether the question may still turn something undecided: needed for it to matter, not enough."""
-        return any(key in self._influence(number, self.state) for number in self._units)
+        return any(key in self.state.standings[number].turns for number in self._units)
 
     def matters(self, key: str) -> bool:
         """Whether some value of the question can still change the goal."""
@@ -89,14 +103,10 @@ class Search:
         units = [
             number
             for number, unit in enumerate(self.board.units)
-            if self.state.passes[number] is UNKNOWN
+            if self.state.standings[number].passes is UNKNOWN
             and (number in self.waiting or (goal == "all_reasons" and unit.criterion is not None))
         ]
         return sorted(units, key=lambda number: len(self.board.units[number].names))
-
-    def _influence(self, number: int, state: State) -> Mapping[str, Truths]:
-        """The open questions that may still turn a unit, and to what."""
-        return self.board.units[number].influence(state.world, self._open).turns
 
     def _matters(self, key: str) -> bool:
         if any(self._can_turn(key, number, truth) for number in self._criteria for truth in (FALSE, TRUE)):
@@ -112,112 +122,153 @@ class Search:
 
     def _can_turn(self, key: str, number: int, truth: Truth) -> bool:
         """Whether the question can make this unit pass (true) or fail (false)."""
-        if truth not in self._influence(number, self.state).get(key, ()):
+        if truth not in self.state.standings[number].turns.get(key, ()):
             return False
         return self.turns.recall(
             (number, key, truth, *self._local(number)),
             lambda: self._turns(
                 key,
                 truth,
-                undecided=lambda state: state.passes[number] is UNKNOWN,
-                reached=lambda state: state.passes[number] is truth,
-                live=lambda state: self._influence(number, state),
+                undecided=lambda state: state.standings[number].passes is UNKNOWN,
+                reached=lambda state: state.standings[number].passes is truth,
+                live=lambda state: state.standings[number].turns,
             ),
         )
 
     def _can_pass_alone(self, number: int) -> bool:
         """Whether some values of the open questions make this unit pass."""
-
-        def passes(state: State) -> bool:
-            self._spend()
-            if state.passes[number] is not UNKNOWN:
-                return state.passes[number] is TRUE
-            live = self._influence(number, state)
-            key = next((key for key in self.open_keys if key in live and state.world[key] is None), None)
-            return key is not None and any(passes(after) for after in self._answers(state, key))
-
-        return self.turns.recall((number, *self._local(number)), lambda: passes(self.state))
+        return self.turns.recall(
+            (number, *self._local(number)),
+            lambda: self._can_reach(
+                verdict=lambda state: state.standings[number].passes,
+                live=lambda state: state.standings[number].turns,
+            ),
+        )
 
     def _local(self, number: int) -> tuple[object, ...]:
         """All that a search inside one unit depends on."""
         unit = self.board.units[number]
-        values = tuple(self.state.world[name] for name in unit.names)
-        return (values, self._open.intersection(unit.names), self._dates)
+        return (unit.values(self.state.world), self.state.open_names.intersection(unit.names), self._dates)
 
     # THE VERDICT
 
     def _excludes_alone(self, key: str, number: int) -> bool:
         """Whether the question can make this unit fail, which all cohorts share."""
-        return self._can_turn(key, number, FALSE) and self._turns(
-            key,
-            FALSE,
-            undecided=self._undetermined(),
-            reached=lambda state: state.passes[number] is FALSE,
-            live=lambda state: self._influence(number, state),
+        return self._can_turn(key, number, FALSE) and self.turns.recall(
+            ("alone", key, number, self._lot(key).signature),
+            lambda: self._turns(
+                key,
+                FALSE,
+                undecided=lambda state: self.board.verdict(state)[0] == "undetermined",
+                reached=lambda state: state.standings[number].passes is FALSE,
+                live=lambda state: state.standings[number].turns,
+            ),
         )
 
     def _excludes_with_others(self, key: str, units: list[int]) -> bool:
         """Whether the question can exclude through a group, or through what depends on the cohort."""
         if not any(self._can_turn(key, number, FALSE) for number in units):
             return False
-        return self._turns_verdict(key, FALSE, self._linked(key)[0], frozenset())
+        return self._turns_verdict(key, FALSE, self._lot(key), frozenset())
 
     def _makes_eligible(self, key: str, units: list[int]) -> bool:
         """Whether the question can be the last one that makes the participant eligible."""
-        if not any(self._can_turn(key, number, TRUE) for number in units):
+        if not self._may_become_eligible or not any(self._can_turn(key, number, TRUE) for number in units):
             return False
-        if not self.board.may_all_pass(self.state, self._can_pass_alone):
-            return False
-        near, far = self._linked(key)
-        return self._can_pass(self.state, far) and self._turns_verdict(key, TRUE, near, far)
+        lot = self._lot(key)
+        far = frozenset().union(*(other.units for other in self._lots if other is not lot))
+        able = all(self._can_pass(other) for other in self._lots if other is not lot)
+        return able and self._turns_verdict(key, TRUE, lot, far)
 
-    def _turns_verdict(self, key: str, truth: Truth, near: frozenset[str], passed: frozenset[int]) -> bool:
+    @cached_property
+    def _may_become_eligible(self) -> bool:
+        """Whether in some cohort every unit can pass, as far as it alone is concerned."""
+        return self.board.may_all_pass(self.state, self._can_pass_alone)
+
+    def _turns_verdict(self, key: str, truth: Truth, lot: Lot, passed: frozenset[int]) -> bool:
         wanted = "likely_eligible" if truth is TRUE else "excluded"
+        verdict = self.board.verdict
 
         def live(state: State) -> Mapping[str, Truths]:
             found: dict[str, Truths] = {}
-            for number in self.board.verdict(state, passed)[1]:
-                for name, truths in self._influence(number, state).items():
-                    if name in near:
-                        found[name] = found.get(name, frozenset()) | truths
+            for number in verdict(state, passed)[1] & lot.units:
+                for name, truths in state.standings[number].turns.items():
+                    found[name] = found.get(name, frozenset()) | truths
             return found
 
-        return self._turns(
-            key,
-            truth,
-            undecided=self._undetermined(passed),
-            reached=lambda state: self.board.verdict(state, passed)[0] == wanted,
-            live=live,
+        return self.turns.recall(
+            (key, truth, bool(passed), lot.signature),
+            lambda: self._turns(
+                key,
+                truth,
+                undecided=lambda state: verdict(state, passed)[0] == "undetermined",
+                reached=lambda state: verdict(state, passed)[0] == wanted,
+                live=live,
+            ),
         )
 
-    def _undetermined(self, passed: frozenset[int] = frozenset()) -> Decided:
-        return lambda state: self.board.verdict(state, passed)[0] == "undetermined"
+    # LOTS: undecided units that must be looked at together
 
-    def _linked(self, key: str) -> tuple[frozenset[str], frozenset[int]]:
-        """The open questions linked with this one through waiting units, and the units not linked."""
-        lots = self.board.lots(self.waiting)
-        names, linked = {key}, set[int]()
-        grown = True
-        while grown:
-            grown = False
-            for lot in lots:
-                concerned = {name for number in lot for name in self._influence(number, self.state)}
-                by_cohort = any(self.board.units[number].cohort is not None for number in lot)
-                if not lot <= linked and (by_cohort or concerned & names):
-                    linked |= lot
-                    names |= concerned
-                    grown = True
-        return frozenset(names), self.waiting - linked
+    def _lot(self, key: str) -> Lot:
+        """The lot in which a question can turn something."""
+        return next(lot for lot in self._lots if key in lot.names)
 
-    def _can_pass(self, state: State, units: frozenset[int]) -> bool:
-        """Whether some values of the open questions make these units pass together."""
-        self._spend()
-        truth, waiting = self.board.pass_together(state, among=units)
-        if not units or truth is not UNKNOWN:
-            return not units or truth is TRUE
-        live = {name for number in waiting for name in self._influence(number, state)}
-        key = next((key for key in self.open_keys if key in live and state.world[key] is None), None)
-        return key is not None and any(self._can_pass(after, units) for after in self._answers(state, key))
+    @cached_property
+    def _lots(self) -> list[Lot]:
+        """The waiting units, linked through the open questions that can turn them.
+
+        All that depends on the cohort is one lot, and so are the routes of a group.
+        """
+        lots: list[tuple[set[int], set[str]]] = []
+        for units in self.board.lots(self.waiting):
+            names = {name for number in units for name in self.state.standings[number].turns}
+            apart = []
+            for other in lots:
+                if names.isdisjoint(other[1]):
+                    apart.append(other)
+                else:
+                    units, names = units | other[0], names | other[1]
+            lots = [*apart, (units, names)]
+        return [self._make_lot(frozenset(units), frozenset(names)) for units, names in lots]
+
+    def _make_lot(self, units: frozenset[int], names: frozenset[str]) -> Lot:
+        of_cohorts = any(self.board.units[number].cohort is not None for number in units)
+        decided = self.board.cohort_standings(self.state) if of_cohorts else ()
+        local = tuple((number, *self._local(number)) for number in sorted(units))
+        return Lot(units, names, of_cohorts, (local, decided))
+
+    def _can_pass(self, lot: Lot) -> bool:
+        """Whether some values of the open questions make the units of a lot pass together.
+
+        Of what depends on the cohort, it is enough that all of one cohort's passes.
+        """
+        others = self.waiting - lot.units
+        words = {"likely_eligible": TRUE, "excluded": FALSE, "undetermined": UNKNOWN}
+        return self.turns.recall(
+            ("pass", lot.signature),
+            lambda: self._can_reach(
+                verdict=lambda state: words[self.board.verdict(state, others)[0]],
+                live=lambda state: {
+                    name
+                    for number in self.board.verdict(state, others)[1] & lot.units
+                    for name in state.standings[number].turns
+                },
+            ),
+        )
+
+    def _can_reach(self, verdict: Callable[[State], Truth], live: Callable[[State], Collection[str]]) -> bool:
+        """Whether some values of the open questions make the verdict true."""
+
+        def reaches(state: State) -> bool:
+            self._spend()
+            found = verdict(state)
+            if found is not UNKNOWN:
+                return found is TRUE
+            names = live(state)
+            key = next((key for key in self.open_keys if key in names and state.world[key] is None), None)
+            return key is not None and any(reaches(after) for after in self._answers(state, key))
+
+        return reaches(self.state)
 
     # TRYING ANSWERS
 
