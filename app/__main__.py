@@ -3,14 +3,17 @@
 import argparse
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 
 from app import actions
-from app.errors import Conflict, PrescreenError
+from app.errors import Conflict, Misconfigured, PrescreenError
 from app.main import NCT_ID, clock, create_app
 from app.rules import explain
 from app.rules.check import Warning, warnings
@@ -29,44 +32,51 @@ ACTOR = "command line"
 
 def serve(options: argparse.Namespace, settings: Settings) -> int:
     """Serve the application; an empty database is migrated and gets the built-in trial first."""
-    database = Database(settings.database_url)
-    migrate.upgrade(database.engine)
-    _load(database, BUILT_IN, only_if_none=True)
-    with database.write() as session:
-        actions.purge_expired(session, at=clock(), actor=ACTOR)
-    database.close()
-    host, port = options.host or settings.host, options.port or settings.port
-    shown = f"[{host}]" if ":" in host else host
-    print(f"Prescreen is at http://{shown}:{port}", flush=True)
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        h11_max_incomplete_event_size=32_768,
-        timeout_keep_alive=20,
-    )
+    with closing(Database(settings.database_url)) as database:
+        migrate.upgrade(database.engine)
+        _load(database, BUILT_IN, only_if_none=True)
+        with database.write() as session:
+            actions.purge_expired(session, at=clock(), actor=ACTOR)
+    with listen(options.host or settings.host, settings.port if options.port is None else options.port) as listening:
+        host, port = listening.getsockname()[:2]
+        print(f"Prescreen is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+        config = uvicorn.Config(
+            create_app(settings),
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            h11_max_incomplete_event_size=32_768,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=10,
+        )
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket on which to serve; port 0 takes any that is free."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        raise Misconfigured(f"cannot listen on {host}, port {port}: {error}") from None
 
 
 def migrate_database(options: argparse.Namespace, settings: Settings) -> int:
     """Bring the database's schema up to date."""
-    database = Database(settings.database_url)
-    migrate.upgrade(database.engine, options.revision)
-    print(f"The schema is at {migrate.current(database.engine)}.")
-    database.close()
+    with closing(Database(settings.database_url)) as database:
+        migrate.upgrade(database.engine, options.revision)
+        print(f"The schema is at {migrate.current(database.engine)}.")
     return 0
 
 
 def load(options: argparse.Namespace, settings: Settings) -> int:
     """Put a trial's protocol in force; nothing happens where just this content is in force already."""
-    database = Database(settings.database_url)
-    migrate.upgrade(database.engine)
-    version, created = _load(database, options.file)
+    with closing(Database(settings.database_url)) as database:
+        migrate.upgrade(database.engine)
+        version, created = _load(database, options.file)
     print(f"Version {version} {'is now in force' if created else 'was in force already; nothing changed'}.")
-    database.close()
     return 0
 
 
@@ -88,7 +98,7 @@ def screen(options: argparse.Namespace, settings: Settings) -> int:
     participant = read_participant(protocol, parse_json(content), clock().date())
     verdict = published.evaluate(participant)
     if options.json:
-        print(published.report(verdict).decode())
+        sys.stdout.buffer.write(published.report(verdict) + b"\n")
     else:
         print(f"{trial.nct_id}, {trial.status.lower()} as of {trial.status_as_of} ({trial.source})")
         print("\n".join(told(verdict)))
@@ -124,6 +134,13 @@ def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[i
             return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
 
 
+def port_number(text: str) -> int:
+    """A port; 0 is any that is free."""
+    if not (text.isascii() and text.isdigit() and int(text[:9]) <= 65_535):
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 65535")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     made = argparse.ArgumentParser(prog="python -m app", description=f"Eligibility pre-screening for {NCT_ID}.")
@@ -131,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("serve", help="serve the application", description=serve.__doc__)
     one.add_argument("--host", help="address to listen on (PRESCREEN_HOST, 127.0.0.1)")
-    one.add_argument("--port", type=int, help="port to listen on (PRESCREEN_PORT, 8000)")
+    one.add_argument("--port", type=port_number, help="port to listen on (PRESCREEN_PORT, 8000)")
     one.set_defaults(run=serve)
 
     one = commands.add_parser("migrate", help="bring the schema up to date", description=migrate_database.__doc__)
@@ -169,6 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidProtocol as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
+    except DBAPIError as error:  # its text may hold more than one line, and values
+        print(f"the database refused: {type(error.orig).__name__}", file=sys.stderr)
     except (PrescreenError, OSError) as error:
         print(error, file=sys.stderr)
     return 1

@@ -13,6 +13,7 @@ from app.store.db import Database
 from app.web import api, errors, pages, service
 from app.web.deps import App
 from app.web.guard import Guard
+from app.web.openapi import Documented
 from app.web.published import Library
 from app.web.render import STATIC, Pages
 
@@ -38,7 +39,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         yield
         database.close()
 
-    app = FastAPI(
+    app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
         description="It supports a decision; it never makes one.",

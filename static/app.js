@@ -10,6 +10,7 @@ const notice = () => document.getElementById("app-notice");
 
 function arrive() {
   hideNotice();
+  offerToOpenAll();
   initAll({ scope: page() }); // an error summary takes the focus by itself
   if (page().querySelector(".govuk-error-summary")) return;
   const place = page().querySelector("[data-arrive]"); // such as a sum just worked out
@@ -113,6 +114,24 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// A long page of folds can be opened at once.
+function offerToOpenAll() {
+  for (const button of document.querySelectorAll("[data-open-all]")) button.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-open-all]")) return;
+  for (const fold of page().querySelectorAll("details")) fold.open = true;
+});
+
+// A link to a criterion opens its fold.
+function openTarget() {
+  const place = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;
+  const fold = place?.querySelector(":scope > details");
+  if (fold) fold.open = true;
+}
+window.addEventListener("hashchange", openTarget);
+
 // Printing shows what is folded away.
 const unfolded = new Set();
 window.addEventListener("beforeprint", () => {
@@ -127,3 +146,5 @@ window.addEventListener("afterprint", () => {
 });
 
 initAll();
+offerToOpenAll();
+openTarget();

@@ -112,7 +112,7 @@ class Board:
             for name in unit.names:
                 self._by_name.setdefault(name, []).append(number)
 
-    def state(self, world: World, open_names: frozenset[str]) -> State:
+    def state(self, world: World, open_names: frozenset[str] = frozenset()) -> State:
         """The state of a world in which these questions may still be answered."""
         return State(world, tuple([unit.standing(world, open_names) for unit in self.units]), open_names)
 

@@ -50,14 +50,15 @@ def read_partial(text: str) -> PartialDate | None:
     match = PARTIAL.fullmatch(text)
     if match is None:
         return None
-    year, month, day = (int(part) if part else None for part in match.groups())
-    assert year is not None
+    year, month, day = match.groups()
     try:
-        first = date(year, month or 1, day or 1)
+        first = date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         return None
-    last_month = month or 12
-    last = date(year, last_month, day or calendar.monthrange(year, last_month)[1])
+    last = first
+    if day is None:
+        last_month = int(month or 12)
+        last = date(first.year, last_month, calendar.monthrange(first.year, last_month)[1])
     if first < EARLIEST or last > LATEST:
         return None
     return PartialDate(text, first, last)

@@ -4,7 +4,7 @@ There is no cleverness here, so that other engines can be checked against it. Fi
 are made in `finding`, the verdict over all of them in `verdict`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,34 +134,41 @@ def agreed(answers: Iterable[bool]) -> Truth:
 
 def reads(protocol: Protocol, rules: Iterable[Rule]) -> tuple[str, ...]:
     """The names in the world on which the truth of the rules depends, in reading order."""
-    names: dict[str, None] = {}
+    return tuple(dict.fromkeys(name for leaf in leaves(protocol, rules) for name in leaf_reads(protocol, leaf)))
+
+
+def leaves(protocol: Protocol, rules: Iterable[Rule]) -> Iterator[Rule]:
+    """The leaves on which the truth of the rules depends, terms and parts opened, in reading order."""
     for rule in rules:
-        for name in _reads(protocol, rule):
-            names.setdefault(name)
-    return tuple(names)
+        match rule:
+            case InPart(part):
+                yield from leaves(
+                    protocol, [of for cohort in protocol.cohorts for name, of in cohort.parts if name == part]
+                )
+            case Term(name):
+                yield from leaves(protocol, [protocol.term_by_name[name].rule])
+            case All() | AnyOf() | Not():
+                yield from leaves(protocol, children(rule))
+            case _:
+                yield rule
 
 
-def _reads(protocol: Protocol, rule: Rule) -> Iterable[str]:
-    match rule:
+def leaf_reads(protocol: Protocol, leaf: Rule) -> Iterable[str]:
+    """The names in the world that a leaf reads."""
+    match leaf:
         case Compare(fact):
             yield from number_reads(protocol, fact)
         case IsYes(fact) | IsOneOf(fact) | Includes(fact):
             yield fact
         case Elapsed():
-            yield rule.fact
-            yield rule.anchor
+            yield leaf.fact
+            yield leaf.anchor
         case ReadingHolds(code):
             yield code
-        case InPart(part):
-            parts = [of for cohort in protocol.cohorts for name, of in cohort.parts if name == part]
-            yield from reads(protocol, parts)
-        case Term(name):
-            yield from _reads(protocol, protocol.term_by_name[name].rule)
-        case _:
-            yield from reads(protocol, children(rule))
 
 
 def number_reads(protocol: Protocol, fact: str) -> Iterable[str]:
+    """The names that a number comes from: for an age also the birth date, which wins, and the consent."""
     type_ = protocol.question_by_key[fact].type
     if isinstance(type_, Age):
         yield type_.birth_date

@@ -7,12 +7,12 @@ logic. A value is always named with its fact, and a limit with its comparison.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 
 from app.rules.calendar import PartialDate
 from app.rules.evaluate import Context, decide, number_reads, numbers
 from app.rules.facts import Age, Choice, Integer, Many, Number, Value
 from app.rules.finding import Finding
+from app.rules.memory import Memory
 from app.rules.protocol import ADMISSION, Protocol, Question
 from app.rules.tree import (
     All,
@@ -32,7 +32,7 @@ from app.rules.tree import (
     children,
 )
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
-from app.rules.verdict import Result, Verdict
+from app.rules.verdict import Missing, Result, Verdict
 
 MONTHS = [
     "January",
@@ -51,6 +51,7 @@ MONTHS = [
 ANCHOR_WORDS = {"as_of": "the day of this evaluation", "consent_date": "consent", "first_dose_date": "the first dose"}
 OPPOSITE: dict[Comparison, Comparison] = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
 BOUND_WORDS: dict[Comparison, str] = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+MAX_NEEDS = 6
 AGE_WORDS: dict[Comparison, str] = {"<": "under", "<=": "at most", ">": "over", ">=": "at least"}
 
 
@@ -94,7 +95,12 @@ def value_words(question: Question, value: Value | None) -> str:
 
 def _with_unit(question: Question, text: str) -> str:
     unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-    return f"{text} {unit}" if unit else text
+    return f"{text}{'' if unit in ('', '%') else ' '}{_of_one(unit) if text == '1' else unit}"
+
+
+def _of_one(unit: str) -> str:
+    """The unit for a single one: year, cycle. Abbreviations, such as ms, stay."""
+    return unit.removesuffix("s") if len(unit) > 3 else unit
 
 
 def _labels(question: Question) -> dict[str, str]:
@@ -148,7 +154,8 @@ def leaf_words(protocol: Protocol, rule: Rule) -> str:
         case ReadingHolds(code):
             return f"Reading {code}: {protocol.reading_by_code[code].statement}"
         case InPart(part):
-            return f"The cohort belongs to the {part} part"
+            words = _part(part, TRUE)
+            return f"{words[0].upper()}{words[1:]}"
     raise AssertionError(rule)
 
 
@@ -190,7 +197,7 @@ def _bound(protocol: Protocol, fact: str, comparison: Comparison, limit: float) 
 
 def _span(rule: Elapsed, truth: Truth) -> str:
     less = (rule.comparison == "<") is (truth is TRUE)
-    unit = rule.unit if rule.amount != 1 else rule.unit.removesuffix("s")
+    unit = _of_one(rule.unit) if rule.amount == 1 else rule.unit
     return f"{'less than' if less else 'at least'} {rule.amount} {unit}"
 
 
@@ -202,29 +209,76 @@ def listed(items: list[str], word: str = "and") -> str:
 # WHY AN OUTCOME IS WHAT IT IS
 
 
-@lru_cache(maxsize=4096)
+# The sentences are written as forms first: in a form, a name between two GAPs (which no text of a protocol
+# can hold) stands for what the participant's world has there. Findings by one ruling share their form.
+
+GAP = "\0"
+_forms: Memory[str] = Memory(16384)
+
+
 def reason(finding: Finding) -> str:
     """One sentence: the values, limits and readings that make this outcome."""
+    return fill(reason_form(finding), finding.context)
+
+
+def fill(form: str, context: Context) -> str:
+    """The form with the participant's own values and dates in its gaps."""
+    pieces = form.split(GAP)
+    pieces[1::2] = [gap_words(name, context) for name in pieces[1::2]]
+    return "".join(pieces)
+
+
+def gap_words(name: str, context: Context) -> str:
+    """What a name in the world comes to, in words."""
+    value = context.world[name]
+    if name in ANCHOR_WORDS:
+        return date_words(value)
+    return _age_words(context, name) or value_words(context.protocol.question_by_key[name], value)
+
+
+def _gap(name: str, context: Context) -> str:
+    """Room for the value of a name; yes and no, which every rule tells apart, are filled in at once."""
+    return gap_words(name, context) if isinstance(context.world[name], bool) else f"{GAP}{name}{GAP}"
+
+
+def reason_form(finding: Finding) -> str:
+    """The form of the reason, remembered."""
+    return _forms.get(finding.ruling) or _forms.keep(finding.ruling, _reason_form(finding))
+
+
+def _reason_form(finding: Finding) -> str:
     if finding.outcome == "unknown":
         return _waits(finding)
     if finding.outcome == "not_applicable":
-        return f"Does not apply. {_evidence(finding, finding.rules[:1])}."
+        return f"Does not apply. {_based(_evidence(finding, finding.rules[:1]))}"
     condition = finding.rules[-1:]
     rest = finding.rules[:-1] if finding.scope is TRUE else ()
-    return f"{_evidence(finding, (*condition, *rest))}."
+    return _based(_evidence(finding, (*condition, *rest)))
+
+
+def _based(evidence: str) -> str:
+    """The evidence as a sentence; without any, the rule comes out alike for everybody."""
+    return f"{evidence[0].upper()}{evidence[1:]}." if evidence else "So by the protocol, whatever the answers."
 
 
 def result_reason(result: Result) -> str:
     """The reason of a criterion over all cohorts; where they differ, each is named."""
+    return fill(result_form(result), result.context)
+
+
+def result_form(result: Result) -> str:
+    """The form of the reason over all cohorts."""
     if len({finding.outcome for finding in result.deciding}) == 1:
-        return reason(result.deciding[0])
+        return reason_form(max(result.deciding, key=lambda finding: len(finding.facts)))
     parts = [
         f"{finding.cohort.title}: {OUTCOME_WORDS[result.criterion.kind][finding.outcome]}"
         for finding in result.deciding
         if finding.cohort is not None
     ]
-    details = dict.fromkeys(reason(finding) for finding in result.deciding if finding.outcome in ("fail", "unknown"))
-    return f"Depends on the cohort. {'; '.join(parts)}. {' '.join(details)}"
+    details = dict.fromkeys(
+        reason_form(finding) for finding in result.deciding if finding.outcome in ("fail", "unknown")
+    )
+    return " ".join(["Depends on the cohort.", f"{'; '.join(parts)}.", *details])
 
 
 OUTCOME_WORDS = {
@@ -242,14 +296,13 @@ def _waits(finding: Finding) -> str:
     if absent:
         sentences.append(f"Not known: {'; '.join(absent)}.")
     for name in vague:
-        words = value_words(questions[name], context.world[name])
-        sentences.append(f"Not exact enough to decide: {questions[name].label} ({words}).")
+        sentences.append(f"Not exact enough to decide: {questions[name].label} ({_gap(name, context)}).")
     for name in finding.missing:
         if name not in questions:
             statement = context.protocol.reading_by_code[name].statement
-            sentences.append(f"Reading {name} is open: {statement}.".replace("..", "."))
+            sentences.append(f"Reading {name} is open: {statement.removesuffix('.')}.")
     known = _evidence(finding, finding.rules) if finding.facts else ""
-    return " ".join([*sentences, f"Known so far: {known}." if known else ""]).strip()
+    return " ".join([*sentences, *([f"Known so far: {known}."] if known else [])])
 
 
 def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
@@ -257,12 +310,15 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
     phrases: dict[str, list[str]] = {}
     bounds: dict[str, list[tuple[Comparison, float]]] = {}
     readings: dict[str, None] = {}
+    parts: dict[str, None] = {}
     everything = finding.outcome == "fail"
     for rule in rules:
         for leaf, truth in _deciding(rule, finding.context):
             match leaf:
                 case ReadingHolds(code):
                     readings.setdefault(code)
+                case InPart(part) if finding.outcome != "pass":
+                    parts.setdefault(_part(part, truth))
                 case Compare(fact):
                     name = _source(finding.context, fact)
                     if everything or name in finding.facts:
@@ -270,12 +326,17 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
                         bounds.setdefault(fact, []).append((held, leaf.limit))
                         phrases.setdefault(fact, [])
                 case Elapsed(fact) if everything or fact in finding.facts:
-                    anchor = date_words(finding.context.world[leaf.anchor])
-                    remark = f"{_span(leaf, truth)} before {ANCHOR_WORDS[leaf.anchor]} on {anchor}"
+                    day = _gap(leaf.anchor, finding.context)
+                    remark = f"{_span(leaf, truth)} before {ANCHOR_WORDS[leaf.anchor]} on {day}"
                     phrases.setdefault(fact, []).append(remark)
                 case IsYes(fact) | IsOneOf(fact) | Includes(fact) if everything or fact in finding.facts:
                     phrases.setdefault(fact, [])
-    return "; ".join([*_fact_phrases(finding.context, phrases, bounds), *_reading_phrases(finding, readings)])
+    facts = _fact_phrases(finding.context, phrases, bounds)
+    return "; ".join([*facts, *parts, *_reading_phrases(finding, readings)])
+
+
+def _part(part: str, truth: Truth) -> str:
+    return f"the cohort {'belongs' if truth is TRUE else 'does not belong'} to the {part.replace('_', ' ')} part"
 
 
 def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
@@ -291,8 +352,9 @@ def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
             yield from _deciding(child, context)
         case Term(name):
             yield from _deciding(context.protocol.term_by_name[name].rule, context)
-        case InPart(part):
-            for name, of_part in context.cohort.parts if context.cohort is not None else ():
+        case InPart(part) if truth is not UNKNOWN and context.cohort is not None:
+            yield rule, truth
+            for name, of_part in context.cohort.parts:
                 if name == part:
                     yield from _deciding(of_part, context)
         case _ if truth is not UNKNOWN:
@@ -310,10 +372,9 @@ def _fact_phrases(
 ) -> Iterator[str]:
     for fact, remarks in phrases.items():
         question = context.protocol.question_by_key[fact]
-        value = _age_words(context, fact) or value_words(question, context.world[fact])
-        held = [_bound(context.protocol, fact, *bound) for bound in _tightest(bounds.get(fact, []))]
+        held = _range(context.protocol, fact, _tightest(bounds.get(fact, [])))
         remark = ", ".join(dict.fromkeys([*held, *remarks]))
-        yield f"{question.label}: {value}" + (f" ({remark})" if remark else "")
+        yield f"{question.label}: {_gap(fact, context)}" + (f" ({remark})" if remark else "")
 
 
 def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, float]]:
@@ -324,6 +385,15 @@ def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, 
     return best + ([min(upper, key=lambda bound: (bound[1], bound[0] != "<"))] if upper else [])
 
 
+def _range(protocol: Protocol, fact: str, bounds: list[tuple[Comparison, float]]) -> list[str]:
+    """The bounds as one remark, which names the unit once: at least 18 and under 75 years."""
+    if len(bounds) < 2:
+        return [_bound(protocol, fact, *bound) for bound in bounds]
+    words = AGE_WORDS if isinstance(protocol.question_by_key[fact].type, Age) else BOUND_WORDS
+    (low, least), above = bounds[0], bounds[1]
+    return [f"{words[low]} {number_words(least)} and {_bound(protocol, fact, *above)}"]
+
+
 def _age_words(context: Context, fact: str) -> str | None:
     """An age that comes from a birth date, with that date; None for any other fact."""
     type_ = context.protocol.question_by_key[fact].type
@@ -332,7 +402,7 @@ def _age_words(context: Context, fact: str) -> str | None:
     low, high = numbers(fact, context) or (0, 0)
     years = number_words(low) if low == high else f"{number_words(low)} or {number_words(high)}"
     years = years if high - low <= 1 else f"{number_words(low)} to {number_words(high)}"
-    return f"{years} {type_.unit} at consent, born {partial_words(birth)}"
+    return f"{_with_unit(context.protocol.question_by_key[fact], years)}, born {partial_words(birth)}"
 
 
 def _reading_phrases(finding: Finding, codes: Iterable[str]) -> Iterator[str]:
@@ -355,15 +425,28 @@ def summary(verdict: Verdict) -> str:
 
 
 def _exclusion(verdict: Verdict) -> str:
-    common = [r.criterion for r in verdict.results if r.criterion.code in shared_reasons(verdict)]
-    named = [f"{criterion.title} ({criterion.code})" for criterion in common]
-    named += [group.title for group in verdict.protocol.groups if group.code in shared_reasons(verdict)]
-    if named:
-        return "; ".join(named)
+    shared = shared_reasons(verdict)
+    if shared:
+        return "; ".join(_named_reasons(verdict, shared))
     closing = {code for cohort in verdict.cohorts for code in cohort.reasons if ADMISSION not in cohort.reasons}
     if closing:
-        return f"{listed(sorted(closing))} closes every cohort that would admit this participant"
-    return "no cohort takes this combination of answers on admission"
+        names = _named_reasons(verdict, closing)
+        return (
+            f"{listed(names)} {'closes' if len(names) == 1 else 'close'} every cohort that would admit this participant"
+        )
+    questions = verdict.protocol.question_by_key
+    cited = dict.fromkeys(questions[fact].label for cohort in verdict.cohorts for fact in cohort.admission.facts)
+    return f"no cohort takes this combination of {listed(list(cited))}" if cited else "no cohort takes anybody"
+
+
+def _named_reasons(verdict: Verdict, codes: set[str]) -> list[str]:
+    """The reasons in the protocol's order: what excludes, and what is not met."""
+    names = [
+        f"{criterion.title} ({criterion.code}){' not met' if criterion.kind == 'inclusion' else ''}"
+        for criterion in verdict.protocol.criteria
+        if criterion.code in codes
+    ]
+    return names + [f"{group.title} not met" for group in verdict.protocol.groups if group.code in codes]
 
 
 def shared_reasons(verdict: Verdict) -> set[str]:
@@ -373,9 +456,37 @@ def shared_reasons(verdict: Verdict) -> set[str]:
 
 
 def _needs(verdict: Verdict) -> str:
-    questions = verdict.protocol.question_by_key
-    labels = [questions[missing.fact].label for missing in verdict.missing]
-    needs = f"need {listed(labels)}" if labels else ""
-    readings = [f"reading {code}" for code in verdict.depends_on]
+    """What an undetermined verdict waits for, in the cohorts that are still open."""
+    waiting = _open_codes(verdict)
+    needed = [_need_words(verdict, m.fact) for m in verdict.missing if _holds_up(verdict, m, waiting)]
+    if len(needed) > MAX_NEEDS:
+        needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
+    needs = f"need {listed(needed)}" if needed else ""
+    codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
+    readings = [f"reading {code}" for code in codes]
     depends = f"depends on {listed(readings)}, which {'is' if len(readings) == 1 else 'are'} open" if readings else ""
     return "; ".join(part for part in (needs, depends) if part)
+
+
+def _need_words(verdict: Verdict, fact: str) -> str:
+    """The fact to ask for; where it was given already, but only partly, a more exact one."""
+    label = verdict.protocol.question_by_key[fact].label
+    return label if verdict.participant.answers.get(fact) is None else f"a more exact {label}"
+
+
+def _open_codes(verdict: Verdict) -> set[str]:
+    """What the open cohorts wait for; a review point, or a route of a group that passes, is not among it."""
+    return {code for cohort in verdict.cohorts if cohort.verdict == "undetermined" for code in cohort.open}
+
+
+def _holds_up(verdict: Verdict, missing: Missing, waiting: set[str]) -> bool:
+    criteria = [verdict.protocol.criterion_by_code[code] for code in missing.criteria]
+    return bool(missing.cohorts) or any(not waiting.isdisjoint((c.code, c.group)) for c in criteria)
+
+
+def _open_readings(verdict: Verdict) -> list[str]:
+    """The open readings of which no single one decides, but all of them together may."""
+    findings = [finding for result in verdict.results for finding in result.deciding]
+    findings += [cohort.admission for cohort in verdict.cohorts]
+    names = {name for finding in findings for name in finding.missing}
+    return [reading.code for reading in verdict.protocol.readings if reading.code in names]

@@ -8,7 +8,7 @@ and never repeats what was given.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Literal
 
@@ -68,9 +68,13 @@ class Choice:
 
     name: ClassVar[str] = "choice"
     options: tuple[Option, ...]
+    values: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", frozenset(option.value for option in self.options))
 
     def read(self, raw: object, dates: Dates) -> Value:
-        if isinstance(raw, str) and raw in {option.value for option in self.options}:
+        if isinstance(raw, str) and raw in self.values:
             return raw
         raise Refusal(f"must be one of {_listed(self.options)}")
 

@@ -3,60 +3,49 @@
 A finding depends only on the facts, dates and readings that its rules read. Beside the outcome it
 says which answers it rests on, what is missing, which open readings would decide it, and whether a
 failure may pass by itself or by a repeat.
+
+Most of that is the same for all participants whose values fall alike on the leaves of the rules
+(see `traits`): the ruling. The values themselves, and the day on which a failure passes, are the
+participant's own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
 from app.rules import calendar
 from app.rules.calendar import PartialDate
-from app.rules.evaluate import Context, decide, number_reads, reads, with_values
-from app.rules.facts import ANCHORS, Age, Value
-from app.rules.protocol import CanChange, Cohort, Criterion
-from app.rules.tree import (
-    All,
-    AnyOf,
-    Compare,
-    Elapsed,
-    Includes,
-    InPart,
-    IsOneOf,
-    IsYes,
-    Not,
-    ReadingHolds,
-    Rule,
-    Term,
-    children,
-)
-from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth, all_of, negate
+from app.rules.evaluate import Context, decide, leaf_reads, leaves, numbers, reads, with_values
+from app.rules.facts import ANCHORS, Age, Date, Value
+from app.rules.protocol import CanChange, Cohort, Criterion, Question
+from app.rules.tree import All, AnyOf, Compare, Elapsed, InPart, Not, Rule, Term
+from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth, all_of, known, negate
 
 Outcome = Literal["pass", "fail", "unknown", "not_applicable"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
-    """A criterion evaluated for one cohort, or a cohort's admission (`criterion` is None).
+class Ruling:
+    """What a finding says, the participant's own values left out.
 
-    `facts` are the answers that this outcome rests on: they reproduce it alone, and none can be
-    left out; `readings` are the settled readings that it rests on. `missing` are the questions (and
-    open readings) that leave it unknown; `depends_on` the open readings that would decide it.
-    `can_change` and `passes_from` say what a failure may turn on.
+    `truth` is that of the condition; a criterion that does not apply leaves it unknown. `cited` are
+    the facts, and `readings` the settled readings, that the outcome rests on. `may_pass` says
+    whether a failure could pass by itself as time goes on; for the rest see `Finding`.
     """
 
     criterion: Criterion | None
     cohort: Cohort | None
+    names: tuple[str, ...]
     outcome: Outcome
     scope: Truth
     truth: Truth
-    context: Context
-    facts: Mapping[str, Value]
-    readings: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    depends_on: tuple[str, ...] = ()
-    can_change: CanChange | None = None
-    passes_from: date | None = None
+    cited: tuple[str, ...]
+    readings: tuple[str, ...]
+    missing: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    can_change: CanChange | None
+    may_pass: bool
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -67,6 +56,79 @@ class Finding:
     def route(self) -> Truth:
         """Whether scope and condition hold together: what a group of alternatives needs."""
         return all_of((self.scope, self.truth))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """A criterion evaluated for one cohort, or a cohort's admission (`criterion` is None)."""
+
+    ruling: Ruling
+    context: Context
+
+    @property
+    def criterion(self) -> Criterion | None:
+        """The criterion; None for an admission."""
+        return self.ruling.criterion
+
+    @property
+    def cohort(self) -> Cohort | None:
+        """The cohort, where the finding depends on one."""
+        return self.ruling.cohort
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the criterion comes to."""
+        return self.ruling.outcome
+
+    @property
+    def scope(self) -> Truth:
+        """Whether the criterion applies."""
+        return self.ruling.scope
+
+    @property
+    def truth(self) -> Truth:
+        """The truth of the condition."""
+        return self.ruling.truth
+
+    @property
+    def route(self) -> Truth:
+        """Whether scope and condition hold together."""
+        return self.ruling.route
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that were decided."""
+        return self.ruling.rules
+
+    @property
+    def facts(self) -> dict[str, Value]:
+        """The answers that the outcome rests on: they reproduce it alone, and none can be left out."""
+        return {fact: self.context.world[fact] for fact in self.ruling.cited}
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The settled readings that the outcome rests on."""
+        return self.ruling.readings
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The questions, and open readings, that leave the outcome unknown."""
+        return self.ruling.missing
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The open readings that would decide the outcome."""
+        return self.ruling.depends_on
+
+    @property
+    def can_change(self) -> CanChange | None:
+        """What a failure may turn on."""
+        return "time" if self.passes_from is not None else self.ruling.can_change
+
+    @property
+    def passes_from(self) -> date | None:
+        """The day from which a failure passes on the same answers."""
+        return passing_day(self.ruling, self.context) if self.ruling.may_pass else None
 
 
 def rules_of(criterion: Criterion | None, cohort: Cohort | None) -> tuple[Rule, ...]:
@@ -84,7 +146,7 @@ def judge(criterion: Criterion | None, context: Context) -> tuple[Outcome, Truth
         truth = decide(context.cohort.admits, context)
         return OUTCOMES[truth], TRUE, truth
     scope = TRUE if criterion.scope is None else decide(criterion.scope, context)
-    truth = decide(criterion.rule, context)
+    truth = UNKNOWN if scope is FALSE else decide(criterion.rule, context)
     return _outcome(criterion, scope, truth), scope, truth
 
 
@@ -104,96 +166,101 @@ def _outcome(criterion: Criterion, scope: Truth, truth: Truth) -> Outcome:
 
 def find(criterion: Criterion | None, context: Context) -> Finding:
     """The finding on a criterion, or on the admission to the context's cohort."""
+    return Finding(rule_on(criterion, context), context)
+
+
+def rule_on(criterion: Criterion | None, context: Context) -> Ruling:
+    """The ruling on a criterion, or on the admission to the context's cohort."""
+    names = reads(context.protocol, rules_of(criterion, context.cohort))
+    world = {name: context.world[name] for name in (*names, *ANCHORS)}
+    context = Context(context.protocol, world, context.cohort)
     outcome, scope, truth = judge(criterion, context)
-    rules = rules_of(criterion, context.cohort)
-    names = reads(context.protocol, rules)
-    missing = tuple(missing_names(criterion, context)) if outcome == "unknown" else ()
-    depends_on = tuple(_depends_on(criterion, context, names)) if outcome == "unknown" else ()
-    can_change, passes_from = _change(criterion, context, names) if outcome == "fail" else (None, None)
-    return Finding(
+    wanted = _explanation(criterion, context)
+    return Ruling(
         criterion=criterion,
         cohort=context.cohort,
+        names=names,
         outcome=outcome,
         scope=scope,
         truth=truth,
-        context=context,
-        facts=_cited(criterion, context, names),
-        readings=tuple(_settled(criterion, context, names)),
-        missing=missing,
-        depends_on=depends_on,
-        can_change=can_change,
-        passes_from=passes_from,
+        cited=_cited(criterion, context, names, wanted),
+        readings=tuple(_settled(criterion, context, names, wanted)),
+        missing=wanted[1:],
+        depends_on=tuple(_depends_on(criterion, context, names)) if outcome == "unknown" else (),
+        can_change=_can_change(criterion, context, names) if outcome == "fail" else None,
+        may_pass=outcome == "fail" and _may_pass(criterion, context),
     )
 
 
-def _cited(criterion: Criterion | None, context: Context, names: tuple[str, ...]) -> dict[str, Value]:
+def _cited(
+    criterion: Criterion | None, context: Context, names: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[str, ...]:
     """A smallest set of known answers that alone gives the same finding: none can be left out.
 
     Answers are tried for removal from the last to the first. Removing one can only lose certainty,
     so what one pass leaves is minimal for a decided outcome; an unknown one is repeated until it
     stays, because what is missing must stay the same too.
     """
-    kept = {name: context.world[name] for name in names if name in context.protocol.question_by_key}
-    kept = {name: value for name, value in kept.items() if value is not None}
-    blank = dict.fromkeys(kept)
-    wanted = _explanation(criterion, context)
+    kept = [name for name in names if name in context.protocol.question_by_key and context.world[name] is not None]
     while True:
         before = len(kept)
-        for name in reversed(list(kept)):
-            fewer = {key: value for key, value in kept.items() if key != name}
-            if _explanation(criterion, with_values(context, blank | fewer)) == wanted:
-                kept = fewer
+        for name in reversed(kept):
+            fewer = with_values(context, {name: None})
+            if _explanation(criterion, fewer) == wanted:
+                context, kept = fewer, [other for other in kept if other != name]
         if len(kept) == before:
-            return kept
+            return tuple(kept)
 
 
-def _settled(criterion: Criterion | None, context: Context, names: Iterable[str]) -> Iterable[str]:
+def _settled(
+    criterion: Criterion | None, context: Context, names: Iterable[str], wanted: tuple[str, ...]
+) -> Iterable[str]:
     """The readings with a value without which the finding would be another."""
-    wanted = _explanation(criterion, context)
     for name in names:
         settled = name in context.protocol.reading_by_code and context.world[name] is not None
         if settled and _explanation(criterion, with_values(context, {name: None})) != wanted:
             yield name
 
 
-def _explanation(criterion: Criterion | None, context: Context) -> tuple[object, ...]:
-    """What a finding says: its outcome and, while that is unknown, what it waits for."""
+def _explanation(criterion: Criterion | None, context: Context) -> tuple[str, ...]:
+    """What a finding says: its outcome and, while that is unknown, the names that it waits for."""
     outcome, _, _ = judge(criterion, context)
     if outcome != "unknown":
         return (outcome,)
-    return (outcome, *missing_names(criterion, context))
+    rules = rules_of(criterion, context.cohort)
+    return (outcome, *dict.fromkeys(name for rule in rules for name in _open(rule, context)[1]))
 
 
-def missing_names(criterion: Criterion | None, context: Context) -> Iterable[str]:
-    """The names that leave a finding unknown: those of the unknown leaves below unknown rules only."""
-    names: dict[str, None] = {}
-    for rule in rules_of(criterion, context.cohort):
-        for name in _open_leaves(rule, context):
-            names.setdefault(name)
-    return names
+def _open(rule: Rule, context: Context) -> tuple[Truth, list[str]]:
+    """The truth of a rule and, while it is unknown, the names that leave it so.
+
+    These are the names of the unknown leaves below unknown rules only.
+    """
+    if isinstance(rule, All | AnyOf):
+        return _open_together(rule.rules, FALSE if isinstance(rule, All) else TRUE, context)
+    if isinstance(rule, Not):
+        truth, names = _open(rule.rule, context)
+        return negate(truth), names
+    if isinstance(rule, Term):
+        return _open(context.protocol.term_by_name[rule.name].rule, context)
+    if isinstance(rule, InPart) and context.cohort is not None:
+        return _open_together([of for part, of in context.cohort.parts if part == rule.part], TRUE, context)
+    truth = decide(rule, context)
+    return truth, [] if truth is not UNKNOWN else list(leaf_reads(context.protocol, rule))[:1]
 
 
-def _open_leaves(rule: Rule, context: Context) -> Iterable[str]:
-    if decide(rule, context) is not UNKNOWN:
-        return
-    match rule:
-        case All(rules) | AnyOf(rules):
-            for child in rules:
-                yield from _open_leaves(child, context)
-        case Not(child):
-            yield from _open_leaves(child, context)
-        case Term(name):
-            yield from _open_leaves(context.protocol.term_by_name[name].rule, context)
-        case InPart(part) if context.cohort is not None:
-            for name, of_part in context.cohort.parts:
-                if name == part:
-                    yield from _open_leaves(of_part, context)
-        case Compare(fact):
-            yield next(iter(number_reads(context.protocol, fact)))
-        case IsYes(fact) | IsOneOf(fact) | Includes(fact) | Elapsed(fact):
-            yield fact
-        case ReadingHolds(code):
-            yield code
+def _open_together(rules: Iterable[Rule], decisive: Truth, context: Context) -> tuple[Truth, list[str]]:
+    """All of (where false is decisive) or any of (where true is) the rules."""
+    result = negate(decisive)
+    names: list[str] = []
+    for rule in rules:
+        truth, left = _open(rule, context)
+        if truth is decisive:
+            return decisive, []
+        if truth is UNKNOWN:
+            result = UNKNOWN
+            names += left
+    return result, names
 
 
 def _depends_on(criterion: Criterion | None, context: Context, names: Iterable[str]) -> Iterable[str]:
@@ -208,56 +275,104 @@ def _depends_on(criterion: Criterion | None, context: Context, names: Iterable[s
 # WHAT MAY TURN A FAILURE
 
 
-def _change(criterion: Criterion | None, context: Context, names: tuple[str, ...]) -> tuple[CanChange, date | None]:
-    """Whether a failure passes by itself (and from which day), by a repeat, or never.
+def _can_change(criterion: Criterion | None, context: Context, names: tuple[str, ...]) -> CanChange:
+    """Whether a failure that no later day alone turns may pass at a higher age, by a repeat, or never.
 
-    It is a matter of time where the same answers pass on a later day, or may do so once a fact that
-    time moves differs; repeatable where it is no longer certain without the repeatable answers.
+    Only what was stated as an age can be a matter of time here: from a birth date the day is known.
+    It is repeatable where, at this age or a higher one, it is no longer certain without the answers
+    that can change. Nobody grows younger, so an age itself never counts as one of them.
     """
-    day = passing_day(criterion, context, names)
-    if day is not None:
-        return "time", day
+    rules = rules_of(criterion, context.cohort)
+    ages = list(_later_ages(context, rules))
     questions = context.protocol.question_by_key
-    kinds: tuple[CanChange, ...] = ("repeat", "time")
-    for kind in kinds:
-        loose = {name: None for name in names if name in questions and questions[name].can_change == kind}
-        if judge(criterion, with_values(context, loose))[0] != "fail":
-            return kind, None
-    return "fixed", None
+    stated = [later for later, born in ages if context.world[born] is None]
+    undated = [name for name in names if name in questions and _passes_undated(questions[name])]
+    if any(judge(criterion, later)[0] in ("pass", "not_applicable") for later in stated):
+        return "time"
+    if judge(criterion, with_values(context, dict.fromkeys(undated)))[0] != "fail":
+        return "time"
+    loose = dict.fromkeys([*_changeable(context, names), *_elapsing(context, rules)])
+    if any(judge(criterion, with_values(later, loose))[0] != "fail" for later in (context, *[c for c, _ in ages])):
+        return "repeat"
+    return "fixed"
 
 
-def passing_day(criterion: Criterion | None, context: Context, names: tuple[str, ...]) -> date | None:
+def _later_ages(context: Context, rules: Iterable[Rule]) -> Iterable[tuple[Context, str]]:
+    """The contexts at each limit of age not reached yet, with the name of the birth date that may say the age."""
+    for leaf in leaves(context.protocol, rules):
+        if not isinstance(leaf, Compare) or decide(leaf, context) is known(leaf.comparison in (">", ">=")):
+            continue
+        type_ = context.protocol.question_by_key[leaf.fact].type
+        if isinstance(type_, Age) and numbers(leaf.fact, context) is not None:
+            yield with_values(context, {leaf.fact: _years_turned(leaf), type_.birth_date: None}), type_.birth_date
+
+
+def _passes_undated(question: Question) -> bool:
+    """Whether an answer passes by itself, though no date or age says when."""
+    return question.can_change == "time" and not isinstance(question.type, Date | Age)
+
+
+def _changeable(context: Context, names: Iterable[str]) -> Iterable[str]:
+    """The facts whose answers may differ later, ages and birth dates apart."""
+    for name in names:
+        question = context.protocol.question_by_key.get(name)
+        if question is None or question.can_change == "fixed" or isinstance(question.type, Age):
+            continue
+        if question.alternative is None:
+            yield name
+
+
+def _elapsing(context: Context, rules: Iterable[Rule]) -> Iterable[str]:
+    """The dates from which so much time has not surely passed yet as some window asks for."""
+    for leaf in leaves(context.protocol, rules):
+        if isinstance(leaf, Elapsed) and decide(leaf, context) is not known(leaf.comparison == ">="):
+            yield leaf.fact
+
+
+def _may_pass(criterion: Criterion | None, context: Context) -> bool:
+    """Whether a failure is no longer certain without all that the passing of time moves.
+
+    Where it is certain without, no day can turn it, and none needs to be looked for.
+    """
+    moved: dict[str, Any] = {}
+    for leaf in leaves(context.protocol, rules_of(criterion, context.cohort)):
+        read = list(leaf_reads(context.protocol, leaf))
+        if not set(ANCHORS).isdisjoint(read):
+            moved |= {name: None for name in read if name not in ANCHORS}
+    return judge(criterion, with_values(context, moved))[0] != "fail"
+
+
+def passing_day(ruling: Ruling, context: Context) -> date | None:
     """The first day on which the same answers pass, all dates of the evaluation moved up to it.
 
     A partial date that was cut at its bound stands for all of its days again: on a later day the
     bound is later too.
     """
-    partial = {name: value.whole for name, value in context.world.items() if isinstance(value, PartialDate)}
-    context = with_values(context, partial)
-    for day in sorted(set(_turning_days(context, rules_of(criterion, context.cohort)))):
-        moved: dict[str, Any] = {name: max(day, context.world[name]) for name in ANCHORS if name in names}
-        if judge(criterion, with_values(context, moved))[0] in ("pass", "not_applicable"):
+    world = {name: context.world[name] for name in (*ruling.names, *ANCHORS)}
+    world |= {name: value.whole for name, value in world.items() if isinstance(value, PartialDate)}
+    context = Context(context.protocol, world, ruling.cohort)
+    for day in sorted(set(_turning_days(context, ruling.rules))):
+        moved: dict[str, Any] = {name: max(day, world[name]) for name in ANCHORS if name in ruling.names}
+        if judge(ruling.criterion, with_values(context, moved))[0] in ("pass", "not_applicable"):
             return day
     return None
 
 
 def _turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
     """The later days on which a leaf of the rules turns by itself."""
-    for rule in rules:
-        match rule:
-            case Elapsed():
-                value = context.world[rule.fact]
-                if value is not None:
-                    day = calendar.first_day_elapsed(value.last, rule.amount, rule.unit)
-                    yield from [day] if day > context.world[rule.anchor] else []
-            case Compare(fact, comparison, limit):
-                yield from _birthdays(context, fact, int(limit) + (comparison in ("<=", ">")))
-            case Term(name):
-                yield from _turning_days(context, [context.protocol.term_by_name[name].rule])
-            case InPart(part) if context.cohort is not None:
-                yield from _turning_days(context, [of for name, of in context.cohort.parts if name == part])
-            case _:
-                yield from _turning_days(context, children(rule))
+    for leaf in leaves(context.protocol, rules):
+        if isinstance(leaf, Elapsed):
+            value = context.world[leaf.fact]
+            if value is not None:
+                day = calendar.first_day_elapsed(value.last, leaf.amount, leaf.unit)
+                yield from [day] if day > context.world[leaf.anchor] else []
+        elif isinstance(leaf, Compare):
+            yield from _birthdays(context, leaf.fact, _years_turned(leaf))
+
+
+def _years_turned(rule: Compare) -> int:
+    """The completed years at which a comparison with an age turns."""
+    return int(rule.limit) + (rule.comparison in ("<=", ">"))
 
 
 def _birthdays(context: Context, fact: str, years: int) -> Iterable[date]:

@@ -58,10 +58,11 @@ def read_participant(protocol: Protocol, body: object, today: date) -> Participa
         for key in body
         if key not in FIELDS
     ]
-    dates = _read_dates(body, today, complaints)
+    dates, consent_is_known = _read_dates(body, today, complaints)
     readings = _read_readings(protocol, body.get("readings"), complaints)
     answers = _read_answers(protocol, body.get("answers"), dates, complaints)
-    complaints += age_complaints(protocol, answers, dates)
+    if consent_is_known:
+        complaints += age_complaints(protocol, answers, dates)
     if complaints:
         raise InvalidParticipant(complaints)
     return Participant(answers, dates, readings)
@@ -79,11 +80,12 @@ def read_answer(question: Question, raw: object, dates: Dates) -> Value | None:
 
 def age_complaints(protocol: Protocol, answers: Answers, dates: Dates) -> Iterator[Complaint]:
     """A stated age whose whole years are more than one away from what the birth date allows."""
-    for question in protocol.questions:
-        if not isinstance(question.type, Age):
+    for key, stated in answers.items():
+        question = protocol.question_by_key[key]
+        if not isinstance(question.type, Age) or not isinstance(stated, int | float):
             continue
-        stated, birth = answers.get(question.key), answers.get(question.type.birth_date)
-        if not isinstance(stated, int | float) or not isinstance(birth, PartialDate):
+        birth = answers.get(question.type.birth_date)
+        if not isinstance(birth, PartialDate):
             continue
         allowed = age_interval(None, birth, dates.consent_date)
         assert allowed is not None
@@ -91,8 +93,13 @@ def age_complaints(protocol: Protocol, answers: Answers, dates: Dates) -> Iterat
             yield Complaint(question.key, f"does not fit {question.type.birth_date}: give one, or correct one")
 
 
-def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint]) -> Dates:
+def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint]) -> tuple[Dates, bool]:
+    """The dates, and whether the consent date is known.
+
+    One that could not be read stands so late that nothing is held against it: one fault, one complaint.
+    """
     given: dict[str, date] = {}
+    unreadable = set()
     for name in ANCHORS:
         raw = body.get(name)
         if raw is None:
@@ -100,15 +107,15 @@ def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint
         day = calendar.read_date(raw) if isinstance(raw, str) else None
         if day is None:
             complaints.append(Complaint(name, "must be a date written YYYY-MM-DD, from 1900 to 2199"))
-        else:
-            given[name] = day
+            unreadable.add(name)
+        given[name] = day or calendar.LATEST
     as_of = given.get("as_of", today)
     consent = given.get("consent_date", as_of)
+    consent_is_known = ("consent_date" if "consent_date" in given else "as_of") not in unreadable
     dose = given.get("first_dose_date", max(as_of, consent))
-    if dose < consent:
+    if dose < consent and consent_is_known:
         complaints.append(Complaint("first_dose_date", f"must not be before consent_date ({consent.isoformat()})"))
-        dose = consent
-    return Dates(as_of, consent, dose)
+    return Dates(as_of, consent, max(dose, consent)), consent_is_known
 
 
 def _read_readings(protocol: Protocol, raw: object, complaints: list[Complaint]) -> dict[str, bool]:

@@ -317,7 +317,7 @@ class _Checker:
         if isinstance(type_, Integer):
             if type_.step < 1:
                 yield f"{at}: the step must be at least 1"
-            elif type_.maximum // type_.step * type_.step < type_.minimum:
+            elif type_.maximum // type_.step * type_.step < type_.minimum < type_.maximum:
                 yield f"{at}: no multiple of the step lies in the range"
         if isinstance(type_, Age):
             if not (type_.minimum >= 0 and type_.maximum <= MAX_AGE):

@@ -1,104 +1,157 @@
 """A verdict as JSON, in the shape of the API's contract (version 1).
 
-The bytes are put together from pieces that are remembered per finding, because most pieces recur
-from one participant to the next. The same verdict always gives the same bytes.
+The bytes are put together from pieces, because most pieces recur from one participant to the next.
+The same verdict always gives the same bytes, whatever is remembered.
 """
 
 import json
-from functools import lru_cache
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from app.rules import explain
-from app.rules.facts import to_json
-from app.rules.finding import Finding, Outcome
-from app.rules.protocol import Cohort, Criterion, Question
+from app.rules.calendar import PartialDate
+from app.rules.evaluate import Context
+from app.rules.explain import GAP
+from app.rules.facts import Age, Date
+from app.rules.memory import Memory
+from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
-from app.rules.verdict import Result, Verdict
+from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
+
+REMEMBERED = 16384
 
 
 def report(verdict: Verdict, head: bytes) -> bytes:
     """The JSON object of a verdict. `head` are its first members, written as JSON without braces."""
-    dates = verdict.participant.dates
-    questions = verdict.protocol.question_by_key
-    return b"".join(
-        (
-            b"{",
-            head,
-            f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
-            f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
-            dumps(explain.summary(verdict)),
-            b',"cohorts":[',
-            b",".join([_cohort(c.cohort, c.verdict, c.reasons, c.open, c.admission) for c in verdict.cohorts]),
-            b'],"groups":',
-            dumps(dict(verdict.groups)),
-            b',"criteria":[',
-            b",".join([_criterion(result) for result in verdict.results]),
-            b'],"missing":[',
-            b",".join([_missing(questions[m.fact], m.criteria, m.cohorts) for m in verdict.missing]),
-            b'],"depends_on":',
-            dumps(verdict.depends_on),
-            b',"review":',
-            dumps(verdict.review),
-            b"}",
-        )
-    )
+    return Reporter(verdict.protocol, head).report(verdict)
 
 
 def dumps(plain: object) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(plain, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
+    return _ENCODER.encode(plain).encode()
 
 
-@lru_cache(maxsize=4096)
-def _cohort(
-    cohort: Cohort, verdict: str, reasons: tuple[str, ...], waits: tuple[str, ...], admission: Finding
-) -> bytes:
-    return dumps(
-        {
-            "code": cohort.code,
-            "title": cohort.title,
-            "verdict": verdict,
-            "reasons": reasons,
-            "open": waits,
-            "admission": {"outcome": admission.outcome, "reason": explain.reason(admission)},
-        }
-    )
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
-def _criterion(result: Result) -> bytes:
-    if "" in result.findings:
-        return _single(result.findings[""])
-    return _by_cohort(result.criterion, result.outcome, tuple(result.findings.values()), result.deciding)
+class Reporter:
+    """Writes the verdicts under one protocol, and remembers the pieces that recur.
+
+    For all participants with the same ruling there is one template: in it `%(name)b` stands where
+    the participant's own value belongs in words, and `%(=name)b` where it belongs in JSON.
+    """
+
+    def __init__(self, protocol: Protocol, head: bytes) -> None:
+        self._head = b"{" + head
+        self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
+        self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
+        self._templates: Memory[bytes] = Memory(REMEMBERED)
+        self._fillings: dict[bytes, Memory[bytes]] = {}
+        for question in protocol.questions:
+            if not isinstance(question.type, Date | Age):  # which are said differently from date to date
+                self._fillings |= {gap.encode(): Memory(REMEMBERED) for gap in (question.key, f"={question.key}")}
+
+    def report(self, verdict: Verdict) -> bytes:
+        """The JSON object of a verdict."""
+        dates = verdict.participant.dates
+        values = _Values(verdict.context, self._fillings)
+        written = self._templates.get
+        return b"".join(
+            (
+                self._head,
+                f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
+                f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
+                dumps(explain.summary(verdict)),
+                b',"cohorts":[',
+                b",".join([self._cohort(cohort, values) for cohort in verdict.cohorts]),
+                b'],"groups":',
+                dumps(verdict.groups),
+                b',"criteria":[',
+                b",".join([(written(line) or self._criterion(line, verdict)) % values for line in verdict.lines]),
+                b'],"missing":[',
+                b",".join([self._missing(missing) for missing in verdict.missing]),
+                b'],"depends_on":',
+                _codes(verdict.depends_on),
+                b',"review":',
+                _codes(verdict.review),
+                b"}",
+            )
+        )
+
+    def _criterion(self, line: Line, verdict: Verdict) -> bytes:
+        """The template of a criterion. The day on which a failure passes is the participant's own: it is not kept."""
+        template = _template(_plain(Result(line, verdict.context)))
+        return template if line.may_pass else self._templates.keep(line, template)
+
+    def _cohort(self, cohort: CohortVerdict, values: "_Values") -> bytes:
+        admission = self._templates.get(cohort.admits) or self._templates.keep(
+            cohort.admits,
+            _template({"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}),
+        )
+        decided = (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open), admission % values)
+        return b'%b"verdict":"%b","reasons":%b,"open":%b,"admission":%b}' % (
+            self._cohorts[cohort.cohort.code],
+            *decided,
+        )
+
+    def _missing(self, missing: Missing) -> bytes:
+        waiting = (_codes(missing.criteria), _codes(missing.cohorts))
+        return b'%b,"criteria":%b,"cohorts":%b}' % (self._questions[missing.fact], *waiting)
 
 
-@lru_cache(maxsize=16384)
-def _single(finding: Finding) -> bytes:
-    assert finding.criterion is not None
-    return dumps(_plain(finding.criterion, finding.outcome, finding, explain.reason(finding)))
+class _Values(dict[bytes, bytes]):
+    """What fills a participant's templates; each value is worked out when it is first asked for."""
+
+    def __init__(self, context: Context, recurring: dict[bytes, Memory[bytes]]) -> None:
+        self.context, self.recurring = context, recurring
+
+    def __missing__(self, gap: bytes) -> bytes:
+        name = gap.decode()
+        value = self.context.world[name.removeprefix("=")]
+        recurring = self.recurring.get(gap)
+        if recurring is None:
+            filling = self._filling(name, value)
+        else:
+            filling = recurring.get(value) or recurring.keep(value, self._filling(name, value))
+        self[gap] = filling
+        return filling
+
+    def _filling(self, name: str, value: Any) -> bytes:
+        if name.startswith("="):
+            return dumps(value.text if isinstance(value, PartialDate) else value)
+        return dumps(explain.gap_words(name, self.context))[1:-1]
 
 
-@lru_cache(maxsize=4096)
-def _by_cohort(
-    criterion: Criterion, outcome: Outcome, findings: tuple[Finding, ...], deciding: tuple[Finding, ...]
-) -> bytes:
-    per_cohort = {finding.cohort.code: finding for finding in findings if finding.cohort is not None}
-    result = Result(criterion, outcome, per_cohort, deciding)
-    plain = _plain(criterion, outcome, deciding[0], explain.result_reason(result))
-    return dumps(plain | {"by_cohort": {code: finding.outcome for code, finding in per_cohort.items()}})
+_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=\w+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
-def _plain(criterion: Criterion, outcome: Outcome, finding: Finding, reason: str) -> dict[str, Any]:
-    return {
+def _template(plain: object) -> bytes:
+    return _GAP.sub(lambda gap: b"%%(%b)b" % (gap[1] or gap[2]), dumps(plain).replace(b"%", b"%%"))
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    criterion, finding = result.criterion, result.deciding[0]
+    fails = result.outcome == "fail"  # else it fails for some cohort at the most
+    passes_from = finding.passes_from if fails else None
+    plain = {
         "code": criterion.code,
         "kind": criterion.kind,
         "title": criterion.title,
-        "outcome": outcome,
-        "reason": reason,
-        "facts": {fact: to_json(value) for fact, value in finding.facts.items()},
+        "outcome": result.outcome,
+        "reason": explain.result_form(result),
+        "facts": {
+            fact: value if isinstance(value, bool) else f"{GAP}={fact}{GAP}"
+            for finding in result.deciding
+            for fact, value in finding.facts.items()
+        },
         "readings": readings_of(criterion),
-        "can_change": finding.can_change,
-        "passes_from": finding.passes_from.isoformat() if finding.passes_from is not None else None,
+        "can_change": ("time" if passes_from is not None else finding.ruling.can_change) if fails else None,
+        "passes_from": passes_from.isoformat() if passes_from is not None else None,
     }
+    if "" not in result.line.rulings:
+        plain["by_cohort"] = {code: ruling.outcome for code, ruling in result.line.rulings.items()}
+    return plain
 
 
 def readings_of(criterion: Criterion) -> list[str]:
@@ -108,6 +161,6 @@ def readings_of(criterion: Criterion) -> list[str]:
     return sorted({*criterion.readings, *leaves}, key=lambda code: (len(code), code))
 
 
-@lru_cache(maxsize=4096)
-def _missing(question: Question, criteria: tuple[str, ...], cohorts: tuple[str, ...]) -> bytes:
-    return dumps({"fact": question.key, "question": question.text, "criteria": criteria, "cohorts": cohorts})
+def _codes(codes: Sequence[str]) -> bytes:
+    """A list of codes or keys, which need no escaping."""
+    return b'["%b"]' % '","'.join(codes).encode() if codes else b"[]"

@@ -1,56 +1,100 @@
 """The verdict: every criterion for every cohort, put together.
 
-`Evaluator` remembers findings by the values that they depend on, which is what makes it fast; with
+`Evaluator` remembers rulings by the traits of what they rest on, which is what makes it fast; with
 nothing remembered it gives the same verdicts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from app.rules.evaluate import Context, World, reads
-from app.rules.finding import OUTCOMES, Finding, Outcome, find, rules_of
+from app.rules.evaluate import Context
+from app.rules.finding import OUTCOMES, Finding, Outcome, Ruling, rule_on, rules_of
+from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import ADMISSION, Cohort, Criterion, Protocol
+from app.rules.traits import Key, Traits
 from app.rules.tree import InPart, Rule, children
 from app.rules.truth import TRUE, any_of
 
 Decision = Literal["likely_eligible", "excluded", "undetermined"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """What a criterion comes to over all cohorts.
+class Line:
+    """What a criterion comes to over all cohorts, the participant's own values left out.
 
-    `findings` has one finding per cohort where the criterion depends on the cohort, else a single
-    one under the key "". `outcome` is the one of the cohorts that may admit the participant where
-    they agree, else unknown.
+    `rulings` has one per cohort where the criterion depends on the cohort, else a single one under
+    the key "". `deciding` are those of the cohorts that may admit the participant (of all cohorts
+    where none may); `outcome` is theirs where they agree, else unknown.
     """
 
-    criterion: Criterion
-    outcome: Outcome
-    findings: Mapping[str, Finding]
-    deciding: tuple[Finding, ...]
+    def __init__(self, criterion: Criterion, rulings: Mapping[str, Ruling], closed: frozenset[str]) -> None:
+        self.criterion = criterion
+        self.rulings = rulings
+        self.deciding = [code for code in rulings if code not in closed] or list(rulings)
+        outcomes = {rulings[code].outcome for code in self.deciding}
+        self.outcome: Outcome = outcomes.pop() if len(outcomes) == 1 else "unknown"
+        found = {ruling.outcome for ruling in rulings.values()}
+        self.varies = len(found) > 1
+        self.can_exclude = "fail" in found
+        self.must_wait = "unknown" in found and criterion.kind != "review" and criterion.group is None
+        self.missing = tuple(dict.fromkeys(name for code in self.deciding for name in rulings[code].missing))
+        self.depends_on = tuple(dict.fromkeys(name for code in self.deciding for name in rulings[code].depends_on))
+        raised = any(rulings[code].truth is TRUE for code in self.deciding)
+        self.may_pass = any(rulings[code].may_pass for code in self.deciding)
+        self.is_raised = criterion.kind == "review" and self.outcome != "not_applicable" and raised
 
-    def of(self, cohort: Cohort) -> Finding:
-        """The finding for one cohort."""
-        return self.findings.get(cohort.code) or self.findings[""]
+    def of(self, cohort: Cohort) -> Ruling:
+        """The ruling for one cohort."""
+        return self.rulings.get(cohort.code) or self.rulings[""]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CohortVerdict:
+class Result:
+    """What a criterion comes to for one participant over all cohorts (see `Line`)."""
+
+    line: Line
+    context: Context
+
+    @property
+    def criterion(self) -> Criterion:
+        """The criterion."""
+        return self.line.criterion
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it comes to."""
+        return self.line.outcome
+
+    @property
+    def findings(self) -> Mapping[str, Finding]:
+        """One finding per cohort where the criterion depends on it, else a single one under the key ""."""
+        return {code: _finding(ruling, self.context) for code, ruling in self.line.rulings.items()}
+
+    @property
+    def deciding(self) -> tuple[Finding, ...]:
+        """The findings of the cohorts that may admit the participant."""
+        return tuple(_finding(self.line.rulings[code], self.context) for code in self.line.deciding)
+
+
+class CohortVerdict(NamedTuple):
     """A cohort's verdict: `reasons` are the codes that exclude, `open` those still unknown."""
 
     cohort: Cohort
     verdict: Decision
-    admission: Finding
+    admits: Ruling
     reasons: tuple[str, ...]
     open: tuple[str, ...]
+    context: Context
+
+    @property
+    def admission(self) -> Finding:
+        """Whether the cohort admits the participant."""
+        return _finding(self.admits, self.context)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Missing:
+class Missing(NamedTuple):
     """A question that leaves something unknown, and the criteria and cohorts that wait for it."""
 
     fact: str
@@ -58,19 +102,30 @@ class Missing:
     cohorts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """Everything that follows from one participant's answers under one protocol."""
 
     protocol: Protocol
     participant: Participant
+    context: Context
     decision: Decision
     cohorts: tuple[CohortVerdict, ...]
     groups: Mapping[str, Outcome]
-    results: tuple[Result, ...]
+    lines: tuple[Line, ...]
     missing: tuple[Missing, ...]
     depends_on: tuple[str, ...]
     review: tuple[str, ...]
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """Every criterion, in the protocol's order."""
+        return tuple(Result(line, self.context) for line in self.lines)
+
+
+def _finding(ruling: Ruling, context: Context) -> Finding:
+    of_cohort = context if ruling.cohort is None else Context(context.protocol, context.world, ruling.cohort)
+    return Finding(ruling, of_cohort)
 
 
 def evaluate(protocol: Protocol, participant: Participant) -> Verdict:
@@ -79,17 +134,28 @@ def evaluate(protocol: Protocol, participant: Participant) -> Verdict:
 
 
 class Evaluator:
-    """Evaluates participants under one protocol and remembers findings.
+    """Evaluates participants under one protocol and remembers rulings.
 
-    `remember` bounds the findings kept per criterion and cohort; the oldest unused go first.
+    `remember` bounds what is kept per criterion and cohort; where it is full, it starts anew.
     """
 
-    def __init__(self, protocol: Protocol, remember: int = 512) -> None:
+    def __init__(self, protocol: Protocol, remember: int = 4096) -> None:
         self.protocol = protocol
         self._blank: dict[str, Any] = {question.key: None for question in protocol.questions}
+        self._order = {question.key: number for number, question in enumerate(protocol.questions)}
         self._blank |= {r.code: r.value for r in protocol.readings if r.status != "convention"}
-        self._criteria = [(criterion, self._finders(criterion, remember)) for criterion in protocol.criteria]
-        self._admissions = [(cohort, self._finder(None, cohort, remember)) for cohort in protocol.cohorts]
+        self._admissions = [_Ruler(None, cohort, remember, _itself) for cohort in protocol.cohorts]
+        self._criteria = [_line_maker(protocol, criterion, remember) for criterion in protocol.criteria]
+        rulers: list[_Ruler[Any]] = [*self._admissions]
+        for maker in self._criteria:
+            rulers += maker.rulers if isinstance(maker, _PerCohort) else [maker]
+        self._traits = Traits(protocol, [rules for ruler in rulers for rules in (ruler.rules[:1], ruler.rules)])
+        for number, ruler in enumerate(rulers):
+            ruler.of_scope, ruler.of_all = self._traits.keys[2 * number : 2 * number + 2]
+        self._groups = {
+            group.code: [number for number, criterion in enumerate(protocol.criteria) if criterion.group == group.code]
+            for group in protocol.groups
+        }
 
     def world(self, participant: Participant) -> dict[str, Any]:
         """All that the rules may read of a participant."""
@@ -105,55 +171,98 @@ class Evaluator:
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on one participant."""
-        world = self.world(participant)
-        admissions = [finder(world) for _, finder in self._admissions]
-        results = [self._result(criterion, finders, world, admissions) for criterion, finders in self._criteria]
-        groups = {group.code: _group_outcome(group.code, results) for group in self.protocol.groups}
-        cohorts = [_cohort_verdict(self.protocol, admission, results, groups) for admission in admissions]
-        findings = [finding for result in results for finding in result.deciding] + admissions
-        depends = {code for finding in findings for code in finding.depends_on}
+        context = Context(self.protocol, self.world(participant))
+        traits = self._traits.of(context.world)
+        admissions = [ruler.rule(traits, context) for ruler in self._admissions]
+        closed = frozenset(a.cohort.code for a in admissions if a.outcome == "fail" and a.cohort is not None)
+        lines = [
+            maker.line(traits, context, closed) if isinstance(maker, _PerCohort) else maker.rule(traits, context)
+            for maker in self._criteria
+        ]
+        groups = {
+            code: OUTCOMES[any_of([lines[number].rulings[""].route for number in numbers])]
+            for code, numbers in self._groups.items()
+        }
+        cohorts = _cohort_verdicts(context, admissions, lines, groups)
+        depends = {code for line in lines for code in line.depends_on}
+        depends |= {code for admission in admissions for code in admission.depends_on}
         return Verdict(
             protocol=self.protocol,
             participant=participant,
-            decision=decision_of(cohort.verdict for cohort in cohorts),
-            cohorts=tuple(cohorts),
+            context=context,
+            decision=decision_of([cohort.verdict for cohort in cohorts]),
+            cohorts=cohorts,
             groups=groups,
-            results=tuple(results),
-            missing=_all_missing(self.protocol, results, cohorts),
-            depends_on=tuple(reading.code for reading in self.protocol.readings if reading.code in depends),
-            review=tuple(_review(results)),
+            lines=tuple(lines),
+            missing=_all_missing(self._order, lines, cohorts),
+            depends_on=tuple([r.code for r in self.protocol.readings if r.code in depends]) if depends else (),
+            review=tuple([line.criterion.code for line in lines if line.is_raised]),
         )
 
-    def _finders(self, criterion: Criterion, remember: int) -> "dict[str, _Finder]":
-        """One finder for all cohorts, or one per cohort where the criterion reads the part."""
-        if any(reads_part(rule) for rule in rules_of(criterion, None)):
-            return {cohort.code: self._finder(criterion, cohort, remember) for cohort in self.protocol.cohorts}
-        return {"": self._finder(criterion, None, remember)}
 
-    def _finder(self, criterion: Criterion | None, cohort: Cohort | None, remember: int) -> "_Finder":
-        """Finds, from the world, by the values of the names that the rules read."""
-        names = reads(self.protocol, rules_of(criterion, cohort))
-
-        def find_by(*values: object) -> Finding:
-            return find(criterion, Context(self.protocol, dict(zip(names, values, strict=True)), cohort))
-
-        remembered = lru_cache(maxsize=remember)(find_by)
-        return lambda world: remembered(*[world[name] for name in names])
-
-    def _result(
-        self, criterion: Criterion, finders: "dict[str, _Finder]", world: World, admissions: list[Finding]
-    ) -> Result:
-        findings = {code: finder(world) for code, finder in finders.items()}
-        if "" in findings:
-            return Result(criterion, findings[""].outcome, findings, (findings[""],))
-        closed = {a.cohort.code for a in admissions if a.outcome == "fail" and a.cohort is not None}
-        deciding = tuple(finding for code, finding in findings.items() if code not in closed)
-        deciding = deciding or tuple(findings.values())
-        outcomes = {finding.outcome for finding in deciding}
-        return Result(criterion, outcomes.pop() if len(outcomes) == 1 else "unknown", findings, deciding)
+Made = TypeVar("Made")
 
 
-_Finder = Callable[[World], Finding]
+class _Ruler(Generic[Made]):
+    """Makes the rulings on a criterion (for one cohort where it depends on it), or on an admission.
+
+    What is made of them is remembered by the traits of all that the rules read; where the criterion
+    does not apply, of what its scope reads, because the rest counts for nothing then.
+    """
+
+    def __init__(
+        self, criterion: Criterion | None, cohort: Cohort | None, remember: int, make: Callable[[Ruling], Made]
+    ) -> None:
+        self.criterion, self.cohort = criterion, cohort
+        self.rules = rules_of(criterion, cohort)
+        self.of_scope: Key
+        self.of_all: Key
+        self._make = make
+        self._has_scope = len(self.rules) > 1
+        self._outside: Memory[Made] = Memory(remember)
+        self._inside: Memory[Made] = Memory(remember)
+
+    def rule(self, traits: list[int], context: Context) -> Made:
+        """What is made of the ruling on a participant with these traits."""
+        found = self._outside.get(self.of_scope(traits)) if self._has_scope else None
+        found = found or self._inside.get(self.of_all(traits))
+        return found if found is not None else self._anew(traits, context)
+
+    def _anew(self, traits: list[int], context: Context) -> Made:
+        ruling = rule_on(self.criterion, Context(context.protocol, context.world, self.cohort))
+        if ruling.outcome == "not_applicable":
+            return self._outside.keep(self.of_scope(traits), self._make(ruling))
+        return self._inside.keep(self.of_all(traits), self._make(ruling))
+
+
+class _PerCohort:
+    """The lines of a criterion that depends on the cohort, made from its ruling for each of them."""
+
+    def __init__(self, protocol: Protocol, criterion: Criterion, remember: int) -> None:
+        self.criterion = criterion
+        self.rulers = [_Ruler(criterion, cohort, remember, _itself) for cohort in protocol.cohorts]
+        self._codes = [cohort.code for cohort in protocol.cohorts]
+        self._lines: Memory[Line] = Memory(remember)
+
+    def line(self, traits: list[int], context: Context, closed: frozenset[str]) -> Line:
+        """The line of a participant with these traits, whom the cohorts in `closed` do not admit."""
+        rulings = [ruler.rule(traits, context) for ruler in self.rulers]
+        key = (closed, *rulings)
+        line = self._lines.get(key)
+        if line is None:
+            by_cohort = dict(zip(self._codes, rulings, strict=True))
+            line = self._lines.keep(key, Line(self.criterion, by_cohort, closed))
+        return line
+
+
+def _itself(ruling: Ruling) -> Ruling:
+    return ruling
+
+
+def _line_maker(protocol: Protocol, criterion: Criterion, remember: int) -> "_Ruler[Line] | _PerCohort":
+    if any(reads_part(rule) for rule in rules_of(criterion, None)):
+        return _PerCohort(protocol, criterion, remember)
+    return _Ruler(criterion, None, remember, lambda ruling: Line(criterion, {"": ruling}, frozenset()))
 
 
 def reads_part(rule: Rule) -> bool:
@@ -161,38 +270,45 @@ def reads_part(rule: Rule) -> bool:
     return isinstance(rule, InPart) or any(reads_part(child) for child in children(rule))
 
 
-def _group_outcome(group: str, results: Iterable[Result]) -> Outcome:
-    routes = (result.findings[""].route for result in results if result.criterion.group == group)
-    return OUTCOMES[any_of(routes)]
+def _cohort_verdicts(
+    context: Context, admissions: list[Ruling], lines: list[Line], groups: Mapping[str, Outcome]
+) -> tuple[CohortVerdict, ...]:
+    excluding = [line for line in lines if line.can_exclude]
+    waiting = [line for line in lines if line.must_wait]
+    varying = [line for line in lines if line.varies]
+    verdicts, known = [], {}
+    for admission in admissions:
+        assert admission.cohort is not None
+        cohort = admission.cohort
+        outcomes = tuple([line.of(cohort).outcome for line in varying])
+        if outcomes not in known:
+            known[outcomes] = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
+        reasons, waits = known[outcomes]
+        if admission.outcome == "fail":
+            reasons = (*reasons, ADMISSION)
+        elif admission.outcome == "unknown":
+            waits = (*waits, ADMISSION)
+        verdict: Decision = "excluded" if reasons else "undetermined" if waits else "likely_eligible"
+        verdicts.append(CohortVerdict(cohort, verdict, admission, reasons, waits, context))
+    return tuple(verdicts)
 
 
-def _cohort_verdict(
-    protocol: Protocol, admission: Finding, results: list[Result], groups: Mapping[str, Outcome]
-) -> CohortVerdict:
-    cohort = admission.cohort
-    assert cohort is not None
+def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """What excludes from the cohort, admission apart. A route of a group does so where the whole group fails."""
     failing = [
-        result.criterion
-        for result in results
-        if result.of(cohort).outcome == "fail" and groups.get(result.criterion.group or "", "fail") == "fail"
+        line.criterion
+        for line in excluding
+        if line.of(cohort).outcome == "fail" and groups.get(line.criterion.group or "", "fail") == "fail"
     ]
-    reasons = [criterion.code for criterion in failing]
-    for group, outcome in groups.items():
-        if outcome == "fail" and group not in {criterion.group for criterion in failing}:
-            reasons.append(group)
-    if admission.outcome == "fail":
-        reasons.append(ADMISSION)
-    waiting = [
-        result.criterion.code
-        for result in results
-        if result.criterion.kind != "review"
-        and result.criterion.group is None
-        and result.of(cohort).outcome == "unknown"
-    ]
-    waiting += [group for group, outcome in groups.items() if outcome == "unknown"]
-    waiting += [ADMISSION] if admission.outcome == "unknown" else []
-    verdict: Decision = "excluded" if reasons else "undetermined" if waiting else "likely_eligible"
-    return CohortVerdict(cohort, verdict, admission, tuple(reasons), tuple(waiting))
+    covered = {criterion.group for criterion in failing}
+    bare = [group for group, outcome in groups.items() if outcome == "fail" and group not in covered]
+    return (*[criterion.code for criterion in failing], *bare)
+
+
+def _waits(cohort: Cohort, waiting: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
+    """What is unknown for the cohort, admission apart; a group counts as a whole."""
+    open_ = [line.criterion.code for line in waiting if line.of(cohort).outcome == "unknown"]
+    return (*open_, *[group for group, outcome in groups.items() if outcome == "unknown"])
 
 
 def decision_of(verdicts: Iterable[Decision]) -> Decision:
@@ -204,27 +320,18 @@ def decision_of(verdicts: Iterable[Decision]) -> Decision:
 
 
 def _all_missing(
-    protocol: Protocol, results: Iterable[Result], cohorts: Iterable[CohortVerdict]
+    order: Mapping[str, int], lines: Iterable[Line], cohorts: Iterable[CohortVerdict]
 ) -> tuple[Missing, ...]:
     """What leaves a criterion unknown, or the admission to a cohort that nothing else excludes."""
     criteria: dict[str, list[str]] = {}
     admissions: dict[str, list[str]] = {}
-    for result in results:
-        for fact in dict.fromkeys(fact for finding in result.deciding for fact in finding.missing):
-            criteria.setdefault(fact, []).append(result.criterion.code)
+    for line in lines:
+        for name in line.missing:
+            criteria.setdefault(name, []).append(line.criterion.code)
     for cohort in cohorts:
         if cohort.verdict == "undetermined":
-            for fact in cohort.admission.missing:
-                admissions.setdefault(fact, []).append(cohort.cohort.code)
-    return tuple(
-        Missing(question.key, tuple(criteria.get(question.key, ())), tuple(admissions.get(question.key, ())))
-        for question in protocol.questions
-        if question.key in criteria or question.key in admissions
-    )
-
-
-def _review(results: Iterable[Result]) -> Iterable[str]:
-    for result in results:
-        raised = any(finding.truth is TRUE for finding in result.deciding)
-        if result.criterion.kind == "review" and result.outcome != "not_applicable" and raised:
-            yield result.criterion.code
+            for name in cohort.admits.missing:
+                admissions.setdefault(name, []).append(cohort.cohort.code)
+    names = criteria.keys() | admissions.keys()
+    facts = sorted([name for name in names if name in order], key=order.__getitem__)  # no open readings
+    return tuple([Missing(fact, tuple(criteria.get(fact, ())), tuple(admissions.get(fact, ()))) for fact in facts])

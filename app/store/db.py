@@ -101,9 +101,17 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise errors.Unavailable("the connection to the database was lost") from error
+        if _is_no_database_of_ours(error.orig):
+            raise errors.Unavailable("the database does not hold what this program needs") from error
         if isinstance(error, IntegrityError) and _is_duplicate(error.orig):
             raise errors.Conflict("was added by somebody else at the same time") from error
         raise
+
+
+def _is_no_database_of_ours(error: BaseException | None) -> bool:
+    """A file that is no database (or a broken one), or a schema that is not the one of this program."""
+    missing = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
+    return type(error) is sqlite3.DatabaseError or isinstance(error, missing)
 
 
 def _is_duplicate(error: BaseException | None) -> bool:

@@ -4,6 +4,8 @@ The steps are in `migrations/`, which lies beside `app/` in the repository and i
 of one call are one transaction: they succeed together or leave the database as it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Engine
 
 from app.errors import Misconfigured
@@ -29,7 +32,7 @@ def config() -> Config:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema up to a revision; does nothing where it is there already."""
-    with translated(), engine.connect() as connection:
+    with translated(), _in_one_line(), engine.connect() as connection:
         upgrading = config()
         upgrading.attributes["connection"] = connection
         command.upgrade(upgrading, revision)
@@ -37,10 +40,19 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the schema back to a revision, or away with `base`; what newer tables hold is lost."""
-    with translated(), engine.connect() as connection:
+    with translated(), _in_one_line(), engine.connect() as connection:
         downgrading = config()
         downgrading.attributes["connection"] = connection
         command.downgrade(downgrading, revision)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Turns a revision that does not exist (a newer program's, perhaps) into the application's own error."""
+    try:
+        yield
+    except CommandError as error:
+        raise Misconfigured(f"the schema cannot be brought there: {error}") from error
 
 
 def current(engine: Engine) -> str | None:

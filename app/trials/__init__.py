@@ -6,13 +6,13 @@ rules, of which each published version is immutable).
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from app.rules.calendar import read_date
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.protocol import InvalidProtocol, Protocol
 
@@ -53,8 +53,10 @@ def read_trial(path: Path = BUILT_IN) -> tuple[Trial, Protocol]:
     """The trial and protocol in a YAML file. Raises InvalidProtocol, also for malformed YAML."""
     try:
         plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidProtocol([f"{path.name}: is not YAML: {error}"]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidProtocol([f"{path.name}: is not YAML: {' '.join(str(error).split())}"]) from None
+    except RecursionError:
+        raise InvalidProtocol([f"{path.name}: is nested too deeply"]) from None
     return trial_from_plain(plain)
 
 
@@ -79,7 +81,17 @@ def write_trial(trial: Trial, protocol: Protocol) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without its surprises: dates, yes and no stay texts, true and false are flags, no key is given twice."""
+    """YAML without its surprises.
+
+    Dates, yes and no stay texts, true and false are flags, no key is given twice, and nothing stands
+    for something else (a few aliases can stand for more than any memory holds).
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "an alias is not taken", mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -98,14 +110,40 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|fal
 
 
 def _trial(plain: Mapping[str, Any]) -> Trial:
-    fields = dict(plain)
-    sites = tuple(Site(**site) for site in fields.pop("sites"))
+    given = dict(plain)
+    sites = tuple(_checked(Site(**site)) for site in given.pop("sites"))
     for key in ("conditions", "countries"):
-        fields[key] = tuple(fields[key])
-    trial = Trial(**fields, sites=sites)
+        if not isinstance(given[key], list) or not all(_is_text(item) for item in given[key]):
+            raise ValueError(f"{key} takes a list of texts")
+        given[key] = tuple(given[key])
+    trial = _checked(Trial(**given, sites=sites))
+    if not (trial.nct_id.isascii() and trial.nct_id.isalnum()):
+        raise ValueError("nct_id takes letters and digits")
     for key in ("status_as_of", "start_date", "completion_date"):
-        date.fromisoformat(getattr(trial, key))
+        if read_date(getattr(trial, key)) is None:
+            raise ValueError(f"{key} takes a date written YYYY-MM-DD")
     return trial
+
+
+T = TypeVar("T", Site, Trial)
+
+
+def _checked(made: T) -> T:
+    """The same, if its texts and numbers are ones that every database keeps."""
+    for field in fields(made):
+        value = getattr(made, field.name)
+        if field.type is str and not _is_text(value):
+            raise ValueError(f"{field.name} takes one line of text")
+        if field.type is int and not (type(value) is int and 0 <= value < 2**31):
+            raise ValueError(f"{field.name} takes a whole number")
+    return made
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and _TEXT.fullmatch(value) is not None
+
+
+_TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 def _lists(plain: Any) -> Any:

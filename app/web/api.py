@@ -5,15 +5,20 @@ says it for every fact at once), not by a schema, and an answer is put together 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import date
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.rules import codec
 from app.rules.ask import Interview, criteria_of
@@ -21,16 +26,37 @@ from app.rules.facts import Age, Choice, Integer, Many, Number
 from app.rules.participant import Complaint, InvalidParticipant, read_participant
 from app.rules.protocol import Protocol, Question
 from app.rules.report import dumps, readings_of
+from app.settings import Settings
 from app.store import queries
 from app.web import openapi
-from app.web.body import NotJson, parse_json, read_json, refuse_over, require_type
+from app.web.body import NotJson, parse_json, read_json, read_lines, refuse_over, require_type
 from app.web.deps import App, app_of
-from app.web.errors import unprocessable
+from app.web.errors import REFUSED, problem_json
+from app.web.openapi import NDJSON, NctId
 from app.web.published import Published
 
-router = APIRouter(prefix="/api/v1", tags=["eligibility"])
-NDJSON = "application/x-ndjson"
-CHUNK = 64 * 1024
+
+class Direct(APIRoute):
+    """A route whose coroutine gets the request and the parts of the path as they are.
+
+    The handlers read bodies themselves; FastAPI's own gathering of arguments, which takes longer than
+    half an evaluation, would find nothing to do.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of this route."""
+        endpoint = self.endpoint
+        if not iscoroutinefunction(endpoint):
+            return super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            response: Response = await endpoint(**request.path_params, request=request)
+            return response
+
+        return handle
+
+
+router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct)
 
 
 async def current(app: App, nct_id: str) -> Published:
@@ -40,7 +66,7 @@ async def current(app: App, nct_id: str) -> Published:
 
 
 @router.post("/trials/{nct_id}/evaluate", openapi_extra=openapi.EVALUATE, responses=openapi.EVALUATED)
-async def evaluate(nct_id: str, request: Request) -> Response:
+async def evaluate(nct_id: NctId, request: Request) -> Response:
     """Evaluate one participant: verdict, cohorts, every criterion with its reason, what is missing."""
     app = app_of(request)
     published = await current(app, nct_id)
@@ -53,87 +79,55 @@ def evaluated(published: Published, body: object, today: date) -> bytes:
     return published.report(published.evaluate(read_participant(published.protocol, body, today)))
 
 
-@router.post("/trials/{nct_id}/evaluate-batch", openapi_extra=openapi.BATCH, responses=openapi.BATCHED)
-async def evaluate_batch(nct_id: str, request: Request) -> Response:
+class Streamed(StreamingResponse):
+    """A response whose content reads the request itself, while it is sent.
+
+    Starlette's own listens meanwhile for the client to leave, and so swallows what still arrives.
+    """
+
+    media_type = NDJSON
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.stream_response(send)
+
+
+@router.post(
+    "/trials/{nct_id}/evaluate-batch",
+    openapi_extra=openapi.BATCH,
+    responses=openapi.BATCHED,
+    response_class=Streamed,
+)
+async def evaluate_batch(nct_id: NctId, request: Request) -> Response:
     """Evaluate many participants: one JSON body a line in, one result or problem a line out, in order."""
     app = app_of(request)
     published = await current(app, nct_id)
     require_type(request, NDJSON, "application/jsonl", "application/ndjson")
     refuse_over(request, app.settings.max_batch_bytes)
-    lines = _lines(request, app.settings.max_batch_bytes, app.settings.max_body_bytes)
-    return StreamingResponse(_results(published, lines, app.today()), media_type=NDJSON)
+    return Streamed(_results(published, request, app.settings, app.today()))
 
 
-async def _results(published: Published, lines: AsyncIterator[bytes | str], today: date) -> AsyncIterator[bytes]:
-    """The answer to each line, sent in chunks; other requests get their turn between two chunks."""
-    held: list[bytes] = []
-    size = 0
-    async for line in lines:
-        held.append(_line_result(published, line, today))
-        size += len(held[-1])
-        if size >= CHUNK:
-            yield b"".join(held)
-            held, size = [], 0
-            await asyncio.sleep(0)
-    yield b"".join(held)
-
-
-def _line_result(published: Published, line: bytes | str, today: date) -> bytes:
+async def _results(published: Published, request: Request, settings: Settings, today: date) -> AsyncIterator[bytes]:
+    """The answer to each line; other requests get their turn between two groups of lines."""
     try:
-        if isinstance(line, str):
-            raise NotJson(line)
+        async with aclosing(read_lines(request, settings.max_batch_bytes, settings.max_body_bytes)) as groups:
+            async for lines in groups:
+                yield b"".join(_line_result(published, line, settings.max_body_bytes, today) for line in lines)
+                await asyncio.sleep(0)
+    except HTTPException as error:
+        yield problem_json(error.status_code, f"{error.detail} What follows was not evaluated.") + b"\n"
+
+
+def _line_result(published: Published, line: bytes, limit: int, today: date) -> bytes:
+    try:
+        if len(line) > limit:
+            raise NotJson(f"is a line of more than {limit} bytes")
         return evaluated(published, parse_json(line), today) + b"\n"
     except InvalidParticipant as error:
-        return dumps_ascii(unprocessable(error.complaints)) + b"\n"
-
-
-def dumps_ascii(plain: object) -> bytes:
-    """JSON in ASCII: also what is no valid Unicode can be named."""
-    return codec.canonical_json(plain).encode("ascii")
-
-
-async def _lines(request: Request, limit: int, line_limit: int) -> AsyncIterator[bytes | str]:
-    """The lines of the body as they arrive; a text says why a line is refused.
-
-    A client that sends everything before it reads anything must not be made to wait for itself, so
-    what arrives is taken in at once, by a task of its own, up to `limit` bytes.
-    """
-    arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
-    pump = asyncio.create_task(_pump(request, arrived))
-    try:
-        rest, size, too_long = b"", 0, False
-        while (chunk := await arrived.get()) is not None:
-            size += len(chunk)
-            if size > limit:
-                yield f"is over the limit of {limit} bytes for one request; what follows was not read"
-                return
-            *complete, rest = (rest + chunk).split(b"\n")
-            for line in complete:
-                yield f"is over the limit of {line_limit} bytes for one line" if len(line) > line_limit else line
-            if len(rest) > line_limit:
-                too_long = True
-                break
-        if too_long:
-            yield f"is over the limit of {line_limit} bytes for one line; what follows was not read"
-        elif rest.strip():
-            yield rest
-    finally:
-        pump.cancel()
-
-
-async def _pump(request: Request, arrived: "asyncio.Queue[bytes | None]") -> None:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                arrived.put_nowait(chunk)
-    except ClientDisconnect:
-        pass
-    finally:
-        arrived.put_nowait(None)
+        return problem_json(422, REFUSED, error.complaints) + b"\n"
 
 
 @router.post("/trials/{nct_id}/next", openapi_extra=openapi.NEXT, responses=openapi.NEXTED)
-async def next_step(nct_id: str, request: Request) -> Response:
+async def next_step(nct_id: NctId, request: Request) -> Response:
     """The next step of an interview: what to ask now, how much is left, and where the verdict stands."""
     app = app_of(request)
     published = await current(app, nct_id)
@@ -202,7 +196,7 @@ def question_plain(protocol: Protocol, question: Question) -> dict[str, Any]:
 
 
 @router.get("/trials/{nct_id}", responses=openapi.DESCRIBED)
-def describe(nct_id: str, request: Request) -> Response:
+def describe(nct_id: NctId, request: Request) -> Response:
     """The trial: registry facts, questions, criteria, cohorts, readings, and all versions of its protocol."""
     app = app_of(request)
     published = app.library.current(nct_id)

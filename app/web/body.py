@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from app.rules.participant import Complaint, InvalidParticipant
 
 SECONDS = 20
+GROUP = 16
 MAX_FORM_FIELDS = 400
-JSON_TYPES = ("application/json", "application/problem+json")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -36,7 +36,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
                     too_large(limit)
                 chunks.append(chunk)
     except TimeoutError:
-        raise HTTPException(408, "The body did not arrive in time.") from None
+        raise too_slow() from None
     except ClientDisconnect:
         raise HTTPException(400, "The connection was closed before the body had arrived.") from None
     return b"".join(chunks)
@@ -54,11 +54,66 @@ def too_large(limit: int) -> NoReturn:
     raise HTTPException(413, f"The body is larger than {limit} bytes.")
 
 
+def too_slow() -> HTTPException:
+    """408."""
+    return HTTPException(408, "The body did not arrive in time.")
+
+
 def require_type(request: Request, *accepted: str) -> None:
     """415 unless the content type is one of those accepted."""
     given = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if given not in accepted:
         raise HTTPException(415, f"The content type must be {' or '.join(accepted)}.")
+
+
+async def read_lines(request: Request, limit: int, line_limit: int) -> AsyncGenerator[list[bytes], None]:
+    """The lines of a body in small groups, as they arrive; ends early when the client leaves.
+
+    Of a line that is longer than `line_limit` only its beginning is kept, which is too long as well.
+    A client that sends everything before it reads anything must not be made to wait for itself, so
+    what arrives is taken in at once, by a task of its own: up to `limit` bytes. 413 or 408.
+    """
+    arrived: asyncio.Queue[bytes | HTTPException | None] = asyncio.Queue()
+    taking = asyncio.create_task(_take_in(request, limit, arrived))
+    taking.add_done_callback(lambda _: arrived.put_nowait(None))
+    rest = b""
+    try:
+        while isinstance(chunk := await arrived.get(), bytes):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rest = rest[: line_limit + 1]
+            for start in range(0, len(lines), GROUP):
+                if taking.done():
+                    return
+                yield lines[start : start + GROUP]
+        if isinstance(chunk, HTTPException):
+            raise chunk
+        if rest.strip() and not taking.done():
+            yield [rest]
+    finally:
+        taking.cancel()
+
+
+async def _take_in(request: Request, limit: int, arrived: "asyncio.Queue[bytes | HTTPException | None]") -> None:
+    """Queue what arrives, and how it ended. Is done when the client has left."""
+    size, now = 0, asyncio.get_running_loop().time
+    try:
+        async with asyncio.timeout(SECONDS) as patience:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    too_large(limit)
+                if chunk:
+                    arrived.put_nowait(chunk)
+                patience.reschedule(now() + SECONDS)
+        arrived.put_nowait(None)
+    except ClientDisconnect:
+        return
+    except TimeoutError:
+        arrived.put_nowait(too_slow())
+    except HTTPException as error:
+        arrived.put_nowait(error)
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def read_json(request: Request, limit: int) -> Any:

@@ -9,7 +9,6 @@ import secrets
 import traceback
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +24,7 @@ from app.web.deps import app_of
 log = logging.getLogger("prescreen")
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
+REFUSED = "Some of the input cannot be accepted; nothing was evaluated."
 
 STATUS: dict[type[errors.PrescreenError], tuple[int, str]] = {
     errors.NotFound: (404, "What you asked for does not exist, or has expired."),
@@ -49,9 +49,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(405, _http)
 
 
-def is_for_programs(path: str) -> bool:
-    """Whether a path is answered in JSON."""
-    return path.startswith("/api/") or path in ("/healthz", "/readyz")
+def is_for_programs(request: Request) -> bool:
+    """Whether an address is answered in JSON."""
+    path: str = request.scope["path"]  # request.url fails where the query is no text
+    return path.startswith("/api/") or path in ("/api", "/healthz", "/readyz")
 
 
 def answer(
@@ -64,7 +65,7 @@ def answer(
     reference: str = "",
 ) -> Response:
     """One error, as problem+json or as a page."""
-    if is_for_programs(request.url.path):
+    if is_for_programs(request):
         return problem(status, detail, complaints=complaints, headers=headers, reference=reference)
     message = [detail, *(f"{fact}: {text}" for fact, text in complaints)]
     context = {"title": HTTPStatus(status).phrase, "message": message, "reference": reference, "retry": ""}
@@ -80,31 +81,25 @@ def problem(
     reference: str = "",
 ) -> Response:
     """An RFC 9457 problem."""
-    plain = _problem(status, detail, complaints)
-    if reference:
-        plain["reference"] = reference
-    return Response(canonical_json(plain), status, headers, PROBLEM)
+    return Response(problem_json(status, detail, complaints, reference), status, headers, PROBLEM)
 
 
-def _problem(status: int, detail: str, complaints: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
-    return {
+def problem_json(status: int, detail: str, complaints: Iterable[tuple[str, str]] = (), reference: str = "") -> bytes:
+    """The JSON of a problem, on one line."""
+    plain = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "errors": [{"fact": fact, "message": message} for fact, message in complaints],
     }
-
-
-def unprocessable(complaints: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The problem that says which facts cannot be accepted, as plain data."""
-    return _problem(422, "Some of the input cannot be accepted; nothing was evaluated.", complaints)
+    return canonical_json(plain | ({"reference": reference} if reference else {})).encode("ascii")
 
 
 def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.PrescreenError)
     status, detail = next(STATUS[kind] for kind in STATUS if isinstance(error, kind))
-    if status == 404 and not is_for_programs(request.url.path):
+    if status == 404 and not is_for_programs(request):
         detail = EXPIRED
     if status == 503:
         log.warning("unavailable: %s", type(error.__cause__).__name__)
@@ -115,12 +110,12 @@ def _ours(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidParticipant)
-    return answer(request, 422, unprocessable(())["detail"], complaints=error.complaints)
+    return answer(request, 422, REFUSED, complaints=error.complaints)
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    details = {404: EXPIRED if not is_for_programs(request.url.path) else "There is nothing at this address."}
+    details = {404: EXPIRED if not is_for_programs(request) else "There is nothing at this address."}
     details[405] = "This address does not take that method."
     detail = details.get(error.status_code, str(error.detail))
     return answer(request, error.status_code, detail, headers=dict(error.headers or {}))

@@ -1,12 +1,14 @@
 """Posted fields as raw answers. What a person leaves open is asked for again, never guessed."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from app.calculators import plain, read_number
-from app.rules.calendar import read_date
+from app.rules.calendar import read_date, read_partial
+from app.rules.explain import ANCHOR_WORDS, date_words
 from app.rules.facts import ANCHORS, Age, Choice, Date, Dates, Integer, Many, Number, Refusal, YesNo
 from app.rules.participant import read_answer
 from app.rules.protocol import Protocol, Question
@@ -40,17 +42,33 @@ def read_step(protocol: Protocol, questions: Iterable[Question], fields: Fields,
         not_known = _says_not_known(question, fields)
         if not_known:
             form.not_known.add(question.key)
-        if not_known and given:
+        twice = [one for one in pair if _is_given_twice(one, fields)]
+        if twice:
+            form.errors[twice[0].key] = f"{question.label}: give one answer"
+        elif not_known and given:
             form.errors[given[0].key] = f"{question.label}: give an answer or choose Not known, not both"
         elif not_known:
             form.answers |= dict.fromkeys(typed)
         elif not given:
-            form.errors[question.key] = f"{question.label}: answer, or choose Not known"
+            form.errors[question.key] = f"{question.label}: give an answer, or choose Not known"
         else:
             form.answers |= dict.fromkeys(typed)
             for one in given:
-                _read(one, typed[one.key], dates, form)
+                _read(protocol, one, typed[one.key], dates, form)
     return form
+
+
+def is_filled(question: Question, fields: Fields) -> bool:
+    """Whether a question's own field holds an answer, be it that it is not known."""
+    return bool(_typed(question, fields)) or _says_not_known(question, fields)
+
+
+def _is_given_twice(question: Question, fields: Fields) -> bool:
+    """Whether a field that holds one value came more than once, as no form of ours sends it."""
+    if isinstance(question.type, Many):
+        return False
+    parts = [f"{question.key}-{part}" for part in DATE_PARTS] if isinstance(question.type, Date) else [question.key]
+    return any(len(fields.get(name, ())) > 1 for name in parts)
 
 
 def _says_not_known(question: Question, fields: Fields) -> bool:
@@ -68,26 +86,41 @@ def _typed(question: Question, fields: Fields) -> Any:
     return values[0] if values else ""
 
 
-def _read(question: Question, typed: Any, dates: Dates, form: Form) -> None:
+def _read(protocol: Protocol, question: Question, typed: Any, dates: Dates, form: Form) -> None:
     try:
         raw = _raw(question, typed)
         read_answer(question, raw, dates)
         form.answers[question.key] = raw
     except Refusal as refusal:
-        form.errors[question.key] = f"{question.label} {refusal}"
+        form.errors[question.key] = f"{question.label} {in_words(protocol, str(refusal))}"
         form.error_parts[question.key] = _wrong_parts(typed) if isinstance(typed, dict) else set()
+
+
+def in_words(protocol: Protocol, message: str) -> str:
+    """A complaint as people read it: facts and dates of the evaluation by their names, days in words."""
+    for key, question in protocol.question_by_key.items():
+        message = re.sub(rf"\b{key}\b", f"the {question.label[0].lower()}{question.label[1:]}", message)
+    for key, words in ANCHOR_WORDS.items():
+        message = re.sub(rf"\b{key}\b", words, message)
+    return re.sub(r"\b\d{4}-\d\d-\d\d\b", lambda day: date_words(date.fromisoformat(day[0])), message)
 
 
 def _raw(question: Question, typed: Any) -> Any:
     """The raw JSON value of what was typed."""
     match question.type:
         case YesNo():
-            return {"yes": True, "no": False}.get(typed, typed)
-        case Choice():
+            if typed not in YES_NO:
+                raise Refusal("must be yes or no")
+            return YES_NO[typed]
+        case Choice(options=options):
+            if typed not in {option.value for option in options}:
+                raise Refusal(NO_OPTION)
             return typed
-        case Many():
+        case Many(options=options):
             if NONE in typed and len(typed) > 1:
                 raise Refusal("cannot be none together with something else")
+            if not set(typed) <= {NONE, *(option.value for option in options)}:
+                raise Refusal(NO_OPTION)
             return [] if typed == [NONE] else typed
         case Integer() | Number() | Age():
             number = read_number(typed)
@@ -99,6 +132,10 @@ def _raw(question: Question, typed: Any) -> Any:
     raise AssertionError(question.type)
 
 
+YES_NO = {"yes": True, "no": False}
+NO_OPTION = "must be one of the answers shown"
+
+
 def _date_text(parts: Mapping[str, str]) -> str:
     """YYYY, YYYY-MM or YYYY-MM-DD."""
     if parts["day"] and not parts["month"]:
@@ -106,7 +143,10 @@ def _date_text(parts: Mapping[str, str]) -> str:
     if not parts["year"]:
         raise Refusal("needs the year")
     padded = [parts["year"], *(parts[part].zfill(2) for part in ("month", "day") if parts[part])]
-    return "-".join(padded)
+    text = "-".join(padded)
+    if read_partial(text) is None:
+        raise Refusal("must be a real date with a four-digit year, such as 27 3 1962")
+    return text
 
 
 def _wrong_parts(parts: Mapping[str, str]) -> set[str]:

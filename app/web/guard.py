@@ -5,9 +5,8 @@ Posts from another site's page are refused by what the browser itself says of th
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,8 +25,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-NO_STORE = "no-store"
-FOR_A_YEAR = "public, max-age=31536000, immutable"
+NO_STORE = b"no-store"
+FOR_A_YEAR = b"public, max-age=31536000, immutable"
 
 
 class Guard:
@@ -43,14 +42,20 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started = False
-        cache = _cache_control(scope)
+        is_head = scope["method"] == "HEAD"
+        if is_head:  # is answered like GET, without the body
+            scope = {**scope, "method": "GET"}
 
         async def send_guarded(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *self._headers]
-                MutableHeaders(raw=message["headers"]).setdefault("cache-control", cache)
+                headers = [*message["headers"], *self._headers]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", _cache_control(scope, message["status"])))
+                message["headers"] = headers
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -71,11 +76,11 @@ class Guard:
         site = headers.get("sec-fetch-site")
         if site is not None:
             return site in ("same-origin", "none")
-        return not origin or urlsplit(origin).netloc == headers.get("host", "").lower()
+        return not origin or origin.partition("://")[1:] == ("://", headers.get("host", "").lower())
 
 
-def _cache_control(scope: Scope) -> str:
+def _cache_control(scope: Scope, status: int) -> bytes:
     """Only files that carry their own hash in the address may be kept; nothing else is stored."""
-    if not scope["path"].startswith("/static/"):
+    if not scope["path"].startswith("/static/") or status not in (200, 206, 304):
         return NO_STORE
-    return FOR_A_YEAR if scope["query_string"].startswith(b"v=") else "no-cache"
+    return FOR_A_YEAR if scope["query_string"].startswith(b"v=") else b"no-cache"

@@ -4,8 +4,9 @@ A check's address holds an unguessable token; a step's address names its questio
 never writes. A POST saves and answers 303, or shows the step again with its errors and status 422.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -14,8 +15,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import actions
-from app.calculators import Calculation, read_prednisone, read_qtcf
-from app.errors import NotFound
+from app.calculators import (
+    ECG_NUMBERS,
+    STEROID_NUMBERS,
+    Calculation,
+    ecg_fields,
+    read_prednisone,
+    read_qtcf,
+    steroid_fields,
+)
+from app.errors import Invalid, NotFound
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant, read_participant
 from app.rules.protocol import Question
@@ -25,7 +34,7 @@ from app.store.models import Screening
 from app.web import present
 from app.web.body import read_form
 from app.web.deps import App, app_of
-from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, read_dates, read_step
+from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
 from app.web.published import Published
 
 router = APIRouter()
@@ -46,8 +55,9 @@ Parts = Annotated[App, Depends(_parts)]
 
 
 def page(app: App, name: str, published: Published, status: int = 200, **context: object) -> HTMLResponse:
-    """A page of the trial."""
-    trial = present.trial_view(published.trial)
+    """A page of the trial, under the status that the registry gives it now."""
+    now = app.library.remembered(app.nct_id) or app.library.current(app.nct_id)
+    trial = present.trial_view(now.trial if now.trial.nct_id == published.trial.nct_id else published.trial)
     return HTMLResponse(app.pages.render(name, {"trial": trial, **context}), status)
 
 
@@ -58,14 +68,25 @@ def page(app: App, name: str, published: Published, status: int = 200, **context
 def start(app: Parts) -> Response:
     """What the trial is, its status, who this is for, and where to begin."""
     published = app.library.current(app.nct_id)
-    return page(app, "start.html", published, record=published.trial, hours=app.settings.quick_check_hours)
+    view = present.start_view(published)
+    return page(app, "start.html", published, start=view, hours=app.settings.quick_check_hours)
 
 
 @router.get("/trials/{nct_id}/rules")
-def rules(nct_id: str, app: Parts) -> Response:
-    """The whole rule tree of the protocol in force."""
+def rules(nct_id: str, app: Parts, version: int | None = None) -> Response:
+    """The whole rule tree of the protocol in force, or of an earlier version of it."""
     published = app.library.current(nct_id)
+    if version is not None and version != published.version:
+        published = app.library.by_id(_earlier(app, nct_id, version))
     return page(app, "rules.html", published, rules=present.rules_view(published))
+
+
+def _earlier(app: App, nct_id: str, version: int) -> int:
+    with app.database.read() as session:
+        found = [one for one in queries.versions(session, nct_id) if one.version == version and one.status != "draft"]
+    if not found:
+        raise NotFound("no such version of the protocol")
+    return found[0].id
 
 
 # A QUICK CHECK
@@ -73,24 +94,38 @@ def rules(nct_id: str, app: Parts) -> Response:
 
 @dataclass(frozen=True)
 class Check:
-    """A quick check as it stands: its protocol, its raw answers, and what they mean."""
+    """A quick check as it stands: its protocol, its raw answers, and what they mean.
+
+    `goal` is what the reader is after, as the address says: the verdict, or every reason.
+    """
 
     base: str
     published: Published
     raw: Mapping[str, Any]
     participant: Participant
+    expires_at: datetime
+    goal: Goal = "verdict"
 
-    def step_url(self, keys: list[str], query: Mapping[str, str]) -> str:
-        """The address of a step."""
-        return with_query(f"{self.base}/questions/{'+'.join(keys)}", query)
+    def url(self, place: str, goal: Goal | None = None, came_from: str = "") -> str:
+        """The address of a page of this check; it carries the goal on."""
+        aim = goal or self.goal
+        query = {"goal": aim} if aim != "verdict" else {}
+        return with_query(f"{self.base}/{place}", query | ({"from": came_from} if came_from else {}))
 
-    def next_url(self, goal: Goal, came_from: str = "") -> str:
+    def change(self, came_from: str) -> Callable[[str], str]:
+        """Where an answer is changed, by its fact; from there the way leads back."""
+        protocol = self.published.protocol
+        return lambda fact: self.url(f"questions/{present.primary(protocol, fact)}", came_from=came_from)
+
+    def next_step(self, goal: Goal | None = None) -> str | None:
+        """The address of the next step of the interview; None when it is over."""
+        aim = goal or self.goal
+        step = self.published.interviewer.interview(self.participant, aim).step
+        return None if step is None else self.url(present.step_place(step.questions), aim)
+
+    def next_url(self) -> str:
         """Where the interview goes on: the next step, or the result."""
-        step = self.published.interviewer.interview(self.participant, goal).step
-        query = {"goal": goal} if goal != "verdict" else {}
-        if step is None:
-            return with_query(f"{self.base}/result", query)
-        return self.step_url([question.key for question in step.questions], query)
+        return self.next_step() or self.url("result")
 
 
 def with_query(path: str, query: Mapping[str, str]) -> str:
@@ -98,11 +133,12 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def check_of(app: App, token: str, screening: Screening) -> Check:
+def check_of(app: App, token: str, screening: Screening, request: Request) -> Check:
     """The check that a screening's rows say, under the protocol it was begun with."""
     published = app.library.by_id(screening.protocol_id)
     raw = screening.raw_answers
-    return Check(f"/checks/{token}", published, raw, participant_of(published, screening, raw))
+    participant = participant_of(published, screening, raw)
+    return Check(f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request))
 
 
 def participant_of(published: Published, screening: Screening, raw: Mapping[str, Any]) -> Participant:
@@ -112,10 +148,24 @@ def participant_of(published: Published, screening: Screening, raw: Mapping[str,
     return read_participant(published.protocol, {**body, "answers": raw}, screening.as_of)
 
 
-def load(app: App, token: str) -> Check:
+def load(app: App, token: str, request: Request) -> Check:
     """The check that a token opens. Raises NotFound."""
     with app.database.read() as session:
-        return check_of(app, token, queries.screening(session, token=token, at=app.clock()))
+        return check_of(app, token, queries.screening(session, token=token, at=app.clock()), request)
+
+
+def check_page(app: App, name: str, check: Check, request: Request, status: int = 200, **context: object) -> Response:
+    """A page of a check, which shows its own address and links to the check's other pages."""
+    links = {
+        "home": check.base,
+        "answers": check.url("answers"),
+        "result": check.url("result"),
+        "dates": check.url("dates"),
+        "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
+    }
+    address = f"{request.headers.get('host', '')}{check.base}"
+    kept = {"address": address, "expires_at": check.expires_at, "base": check.base, "goal": check.goal}
+    return page(app, name, check.published, status, check=kept, links=links, **context)
 
 
 @router.post("/checks")
@@ -134,32 +184,31 @@ def begin(app: Parts, posted: Posted) -> Response:
 
 
 @router.get("/checks/{token}")
-def resume(token: str, app: Parts, goal: Goal = "verdict") -> Response:
+def resume(token: str, app: Parts, request: Request) -> Response:
     """Go where the check stands."""
-    return RedirectResponse(load(app, token).next_url(goal), 303)
+    return RedirectResponse(load(app, token, request).next_url(), 303)
 
 
 @router.get("/checks/{token}/questions/{keys}")
 def ask(token: str, keys: str, app: Parts, request: Request) -> Response:
     """A step: its questions, with what was answered before."""
-    check = load(app, token)
+    check = load(app, token, request)
     return step_page(app, check, questions_of(check, keys), request)
 
 
 @router.post("/checks/{token}/questions/{keys}")
 def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -> Response:
     """Save a step's answers, or work out what a calculator was given."""
-    calculations = {} if "continue" in posted.get("do", ()) else calculate(posted)
+    check = load(app, token, request)
+    questions = questions_of(check, keys)
+    calculations = calculate(posted, questions)
     if calculations:
-        check = load(app, token)
-        questions = questions_of(check, keys)
         form = calculated(read_step(check.published.protocol, questions, posted, check.participant.dates), calculations)
         wrong = any(calculation.errors for calculation in calculations.values())
         return step_page(app, check, questions, request, 422 if wrong else 200, form, calculations)
     with app.database.write() as session:
         screening = queries.screening(session, token=token, at=app.clock())
-        check = check_of(app, token, screening)
-        questions = questions_of(check, keys)
+        check = check_of(app, token, screening, request)
         form = read_step(check.published.protocol, questions, posted, check.participant.dates)
         participant = None if form.errors else accept(check, screening, form)
         if participant is not None:
@@ -175,38 +224,42 @@ def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -
             )
     if participant is None:
         return step_page(app, check, questions, request, 422, form)
-    after = Check(check.base, check.published, {**check.raw, **form.answers}, participant)
-    return RedirectResponse(url_after(check, after, request), 303)
+    raw = {**check.raw, **form.answers}
+    after = Check(check.base, check.published, raw, participant, check.expires_at, check.goal)
+    return RedirectResponse(url_after(check, after, came_from(request)), 303)
 
 
 def accept(check: Check, screening: Screening, form: Form) -> Participant | None:
     """The participant with the form's answers; None where together they cannot be (an error is added)."""
+    protocol = check.published.protocol
     try:
         return participant_of(check.published, screening, {**check.raw, **form.answers})
     except InvalidParticipant as error:
         for fact, message in error.complaints:
-            label = check.published.protocol.question_by_key[fact].label
             key = fact if fact in form.typed else next(iter(form.typed))
-            form.errors[key] = f"{label} {message}"
+            form.errors[key] = f"{protocol.question_by_key[fact].label} {in_words(protocol, message)}"
         return None
 
 
-def url_after(before: Check, after: Check, request: Request) -> str:
+def url_after(before: Check, after: Check, origin: str) -> str:
     """Where to go after a step: back to the page it was changed from, unless something new must be asked."""
-    goal = goal_of(request)
-    came_from = request.query_params.get("from", "")
-    if came_from not in ("answers", "result"):
-        return after.next_url(goal)
-    was_over = before.published.interviewer.interview(before.participant, goal).step is None
-    next_url = after.next_url(goal)
-    if was_over and "/questions/" in next_url:
-        return next_url
-    return with_query(f"{after.base}/{came_from}", {"goal": goal} if goal != "verdict" else {})
+    if not origin:
+        return after.next_url()
+    next_step = after.next_step()
+    if next_step is not None and before.next_step() is None:
+        return next_step
+    return after.url(origin)
 
 
 def goal_of(request: Request) -> Goal:
     """The goal that an address asks for; anything else is the verdict."""
     return "all_reasons" if request.query_params.get("goal") == "all_reasons" else "verdict"
+
+
+def came_from(request: Request) -> str:
+    """The page that an answer is changed from, or nothing."""
+    origin = request.query_params.get("from", "")
+    return origin if origin in ("answers", "result") else ""
 
 
 def questions_of(check: Check, keys: str) -> list[Question]:
@@ -218,16 +271,34 @@ def questions_of(check: Check, keys: str) -> list[Question]:
     return [by_key[name] for name in names]
 
 
-def calculate(posted: Fields) -> dict[str, Calculation[Any]]:
-    """The calculators that were used, by name: those whose button was pressed or that lack an answer."""
-    typed = {name: values[0] for name, values in posted.items()}
-    pressed = posted.get("calculate", [""])[0]
-    calculations: dict[str, Calculation[Any]] = {}
-    if pressed == "qtcf":
-        calculations["qtcf"] = read_qtcf(typed)
-    elif pressed == "prednisone":
-        calculations["prednisone"] = read_prednisone(typed)
-    return calculations
+# THE CALCULATORS
+
+READERS: dict[str, tuple[Callable[[Mapping[str, str]], Calculation[Any]], list[str]]] = {
+    "qtcf": (read_qtcf, [name for number in ECG_NUMBERS for name in ecg_fields(number)]),
+    "prednisone": (read_prednisone, [name for number in STEROID_NUMBERS for name in steroid_fields(number)]),
+}
+
+
+def calculate(posted: Fields, questions: list[Question]) -> dict[str, Calculation[Any]]:
+    """The calculators to work out, by name; none where the answers are to be saved. Raises Invalid.
+
+    That is the one whose button was pressed. Without scripts, Enter in a calculator presses Continue, so
+    one that was filled in while the field that it fills is empty is worked out as well.
+    """
+    offered = {present.CALCULATORS[q.key]: q for q in questions if q.key in present.CALCULATORS}
+    pressed, do = posted.get("calculate", []), posted.get("do", [])
+    if do not in ([], ["continue"]) or (do and pressed):
+        raise Invalid([("do", "is not a button of this page")])
+    if len(pressed) > 1 or not set(pressed) <= offered.keys():
+        raise Invalid([("calculate", "is not a calculator of this page")])
+    names = pressed or [name for name, question in offered.items() if _left_to_calculate(posted, question, name)]
+    typed = {name: " ".join(values) for name, values in posted.items()}
+    return {name: READERS[name][0](typed) for name in names}
+
+
+def _left_to_calculate(posted: Fields, question: Question, name: str) -> bool:
+    filled = any(any(posted.get(field, ())) for field in READERS[name][1])
+    return filled and not is_filled(question, posted)
 
 
 def calculated(form: Form, calculations: Mapping[str, Calculation[Any]]) -> Form:
@@ -242,6 +313,9 @@ def calculated(form: Form, calculations: Mapping[str, Calculation[Any]]) -> Form
     return form
 
 
+# A STEP
+
+
 def step_page(
     app: App,
     check: Check,
@@ -252,62 +326,58 @@ def step_page(
     calculations: Mapping[str, Calculation[Any]] | None = None,
 ) -> Response:
     """A page of questions."""
-    published, goal = check.published, goal_of(request)
-    view = present.step_view(published.protocol, questions, check.raw, form, calculations)
-    came_from = request.query_params.get("from", "")
-    interview = published.interviewer.interview(check.participant, goal)
-    return page(
+    view = present.step_view(check.published.protocol, questions, check.raw, form, calculations)
+    interview = check.published.interviewer.interview(check.participant, check.goal)
+    origin = came_from(request)
+    return check_page(
         app,
         "step.html",
-        published,
+        check,
+        request,
         status,
         step=view,
         progress=interview.progress,
-        back=back_url(check, questions, goal, came_from),
-        action=with_query(request.url.path, dict(request.query_params)),
-        base=check.base,
+        back=check.url(origin) if origin else step_before(check, questions),
+        action=check.url(present.step_place(questions), came_from=origin),
         has_errors=view.has_errors,
-        changing=came_from in ("answers", "result"),
+        changing=bool(origin),
     )
 
 
-def back_url(check: Check, questions: list[Question], goal: Goal, came_from: str) -> str:
-    """The page before this one: where it was changed from, else the step before."""
-    query = {"goal": goal} if goal != "verdict" else {}
-    if came_from in ("answers", "result"):
-        return with_query(f"{check.base}/{came_from}", query)
-    interviewer = check.published.interviewer
-    path = interviewer.path(check.participant, goal)
+def step_before(check: Check, questions: list[Question]) -> str:
+    """The address of the step before this one, or of the start."""
+    path = check.published.interviewer.path(check.participant, check.goal)
     before = present.path_before(path, [question.key for question in questions])
-    return check.step_url(before, query) if before else "/"
+    return check.url(present.step_place(before.questions)) if before else "/"
+
+
+# ANSWERS, DATES, RESULT
 
 
 @router.get("/checks/{token}/answers")
 def answers(token: str, app: Parts, request: Request) -> Response:
     """Check your answers: each can be changed, the others stay."""
-    check = load(app, token)
-    goal = goal_of(request)
-    next_url = check.next_url(goal)
-    view = present.answers_view(check.published, check.participant, check.base)
-    return page(app, "answers.html", check.published, answers=view, base=check.base, next_url=next_url)
+    check = load(app, token, request)
+    view = present.answers_view(check.published, check.participant, check.change("answers"), check.url("dates"))
+    return check_page(app, "answers.html", check, request, answers=view, next_step=check.next_step())
 
 
 @router.get("/checks/{token}/dates")
 def dates(token: str, app: Parts, request: Request) -> Response:
     """The dates of the evaluation."""
-    check = load(app, token)
+    check = load(app, token, request)
     days = {name: getattr(check.participant.dates, name) for name in ANCHORS}
     typed = {name: {part: str(getattr(day, part)) for part in DATE_PARTS} for name, day in days.items()}
-    return page(app, "dates.html", check.published, typed=typed, errors={}, base=check.base, has_errors=False)
+    return check_page(app, "dates.html", check, request, typed=typed, errors={}, has_errors=False)
 
 
 @router.post("/checks/{token}/dates")
-def change_dates(token: str, app: Parts, posted: Posted) -> Response:
+def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Response:
     """Save the dates of the evaluation; the answers must still fit them."""
     typed, given, errors = read_dates(posted)
     with app.database.write() as session:
         screening = queries.screening(session, token=token, at=app.clock())
-        check = check_of(app, token, screening)
+        check = check_of(app, token, screening, request)
         if not errors:
             body: dict[str, Any] = {name: day.isoformat() for name, day in given.items()}
             try:
@@ -318,37 +388,33 @@ def change_dates(token: str, app: Parts, posted: Posted) -> Response:
                 result = check.published.report(check.published.evaluate(participant)).decode()
                 actions.set_dates(session, screening=screening, dates=given, at=app.clock(), actor=ACTOR, result=result)
     if errors:
-        return page(
-            app, "dates.html", check.published, 422, typed=typed, errors=errors, base=check.base, has_errors=True
-        )
-    return RedirectResponse(f"{check.base}/answers", 303)
+        return check_page(app, "dates.html", check, request, 422, typed=typed, errors=errors, has_errors=True)
+    return RedirectResponse(check.url("answers"), 303)
 
 
 def _date_complaint(check: Check, fact: str, message: str) -> tuple[str, str]:
     """The date beside which a complaint is shown, and its words: an answer that no longer fits counts there."""
-    question = check.published.protocol.question_by_key.get(fact)
+    protocol = check.published.protocol
+    question, words = protocol.question_by_key.get(fact), in_words(protocol, message)
     if question is None:
-        return fact, f"{DATE_LABELS[fact]} {message}"
-    return getattr(question.type, "not_after", None) or "consent_date", f"{question.label} {message}"
+        return fact, f"{DATE_LABELS[fact]} {words}"
+    return getattr(question.type, "not_after", None) or "consent_date", f"{question.label} {words}"
 
 
 @router.get("/checks/{token}/result")
 def result(token: str, app: Parts, request: Request) -> Response:
     """The verdict and everything that it rests on."""
-    check = load(app, token)
+    check = load(app, token, request)
     verdict = check.published.evaluate(check.participant)
-    view = present.result_view(check.published, verdict, check.base)
-    goal = goal_of(request)
-    return page(
+    return check_page(
         app,
         "result.html",
-        check.published,
-        result=view,
-        base=check.base,
+        check,
+        request,
+        result=present.result_view(check.published, verdict, check.change("result")),
         at=app.clock(),
-        next_url=check.next_url("verdict"),
-        more_url=check.next_url("all_reasons"),
-        goal=goal,
+        next_step=check.next_step("verdict"),
+        more=check.next_step("all_reasons"),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.rules.ask import Interviewer
 from app.rules.participant import Participant
 from app.rules.protocol import Protocol
-from app.rules.report import dumps, report
+from app.rules.report import Reporter, dumps
 from app.rules.verdict import Evaluator, Verdict
 from app.store import queries
 from app.store.db import Database
@@ -30,7 +30,7 @@ class Published:
     protocol: Protocol
     evaluator: Evaluator
     interviewer: Interviewer
-    head: bytes
+    reporter: Reporter
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on a participant."""
@@ -38,7 +38,7 @@ class Published:
 
     def report(self, verdict: Verdict) -> bytes:
         """The verdict as the JSON of the API."""
-        return report(verdict, self.head)
+        return self.reporter.report(verdict)
 
 
 def prepare(trial: Trial, protocol: Protocol, version: int, digest: str) -> Published:
@@ -55,7 +55,9 @@ def prepare(trial: Trial, protocol: Protocol, version: int, digest: str) -> Publ
         }
     )
     evaluator = Evaluator(protocol)
-    return Published(version, digest, trial, protocol, evaluator, Interviewer(evaluator), head[1:-1])
+    return Published(
+        version, digest, trial, protocol, evaluator, Interviewer(evaluator), Reporter(protocol, head[1:-1])
+    )
 
 
 class Library:

@@ -4,15 +4,18 @@ import os
 import sys
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `strategies`, which the tests of this folder share
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
-settings.register_profile("quick", max_examples=100, deadline=None, suppress_health_check=QUIET)
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=QUIET)
 settings.register_profile("long", max_examples=3000, deadline=None, suppress_health_check=QUIET)
 settings.register_profile(
     "mutation", max_examples=30, deadline=None, suppress_health_check=QUIET, derandomize=True, database=None
 )
+settings.register_profile(
+    "raw", max_examples=100, deadline=None, suppress_health_check=QUIET, phases=[Phase.reuse, Phase.generate]
+)  # fails fast, without shrinking
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -335,7 +335,9 @@ def junk() -> st.SearchStrategy[Any]:
         st.sampled_from([10**400, -(10**400), float("nan"), float("inf"), float("-inf"), -0.0, 5e-324, 1e308]),
         st.floats(),
         st.text(),
-        st.sampled_from(["\x00", "\ud800", "2026", "2026-13", "2026-02-30", "0000", "9999-12-31", "١٩٩٩", "yes", "aml"]),
+        st.sampled_from(
+            ["\x00", "\ud800", "2026", "2026-13", "2026-02-30", "0000", "9999-12-31", "١٩٩٩", "yes", "aml"]
+        ),
         st.dates(date(1, 1, 1), date(9999, 12, 31)).map(date.isoformat),
     )
     names = st.text(max_size=8) | st.sampled_from(["answers", "as_of", "\ud800", "\x00"])

@@ -71,7 +71,9 @@ def test_every_word_of_the_language_is_generated() -> None:
     wanted += [(kind, scoped, True) for kind in ("inclusion", "exclusion", "review") for scoped in (True, False)]
     wanted += [("inclusion", scoped, False) for scoped in (True, False)]
     wanted += [("parts", n) for n in (0, 1, 2)] + [("terms", n) for n in (0, 1, 2)]
-    wanted += [(name, flag) for name in ("condition", "depends", "review", "missing", "deciding") for flag in (True, False)]
+    wanted += [
+        (name, flag) for name in ("condition", "depends", "review", "missing", "deciding") for flag in (True, False)
+    ]
     wanted += [("decision", decision) for decision in ("likely_eligible", "excluded", "undetermined")]
     wanted += [(kind, outcome) for kind in ("inclusion", "exclusion") for outcome in ("pass", "fail", "unknown")]
     wanted += [(kind, "not_applicable") for kind in ("inclusion", "exclusion", "review")]

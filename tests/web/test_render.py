@@ -43,15 +43,13 @@ def pages() -> Pages:
         DictLoader(
             {
                 "question": '{% from "macros/fields.html" import question %}{{ question(q) }}',
-                "wrapped": '{% from "macros/fields.html" import question %}'
-                "{% call question(q) %}BELOW{% endcall %}",
+                "wrapped": '{% from "macros/fields.html" import question %}{% call question(q) %}BELOW{% endcall %}',
                 "summary": '{% import "macros/ui.html" as ui %}{{ ui.error_summary(qs, extra) }}',
                 "tag": '{% import "macros/ui.html" as ui %}{{ ui.outcome_tag(kind, outcome) }}',
                 "panel": '{% import "macros/ui.html" as ui %}{{ ui.verdict_panel(v, t, s) }}',
                 "tree": '{% import "macros/ui.html" as ui %}{{ ui.rule_tree(node) }}',
                 "qtcf": '{% import "macros/calculators.html" as c %}{{ c.qtcf(calc) }}',
-                "prednisone": '{% import "macros/calculators.html" as c %}'
-                "{{ c.prednisone(drugs, calc) }}",
+                "prednisone": '{% import "macros/calculators.html" as c %}{{ c.prednisone(drugs, calc) }}',
             }
         )
     )
@@ -98,8 +96,7 @@ def test_not_known_empties_the_answer(pages: Pages, q: View) -> None:
 
 def test_names_that_are_posted(pages: Pages) -> None:
     names = {
-        q.type: sorted(set(re.findall(r'\bname="([^"]+)"', pages.render("question", {"q": q}))))
-        for q in QUESTIONS[:-1]
+        q.type: sorted(set(re.findall(r'\bname="([^"]+)"', pages.render("question", {"q": q})))) for q in QUESTIONS[:-1]
     }
     assert names == {
         "choice": ["sex"],
@@ -123,8 +120,7 @@ def test_only_the_wrong_part_is_marked(pages: Pages) -> None:
 
 def test_summary_links_to_every_fault(pages: Pages) -> None:
     faulty = [
-        replace(q, error="Wrong", alternative=q.alternative and replace(q.alternative, error="Too"))
-        for q in QUESTIONS
+        replace(q, error="Wrong", alternative=q.alternative and replace(q.alternative, error="Too")) for q in QUESTIONS
     ]
     calc = read_qtcf({"ecg-1-qt": "9"})
     html = pages.render("summary", {"qs": faulty, "extra": calc.errors})
@@ -162,9 +158,7 @@ def test_verdicts_have_words_and_shapes(pages: Pages) -> None:
         pages.render("panel", {"v": verdict, "t": "", "s": HOSTILE})
         for verdict in ("likely_eligible", "excluded", "undetermined")
     ]
-    for panel, words in zip(
-        panels, ("Likely eligible", "Excluded", "Cannot tell yet"), strict=True
-    ):
+    for panel, words in zip(panels, ("Likely eligible", "Excluded", "Cannot tell yet"), strict=True):
         assert words in panel
         assert "<script" not in panel
     assert len({"".join(re.findall(r"<svg.*?</svg>", panel, re.DOTALL)) for panel in panels}) == 3
@@ -176,15 +170,18 @@ class Node:
     text: str = ""
     outcome: str | None = None
     children: tuple[Node, ...] = ()
+    note: str = ""
+    negated: bool = False
 
 
 def test_rule_tree_nests(pages: Pages) -> None:
-    leaf = Node("leaf", HOSTILE, "false")
-    html = pages.render(
-        "tree", {"node": Node("all", "", "unknown", (leaf, Node("not", "", None, (leaf,))))}
-    )
-    assert html.count("<details") == 2
+    leaf = Node("leaf", HOSTILE, "false", note=HOSTILE)
+    named = Node("any", HOSTILE, None, (leaf, replace(leaf, negated=True)))
+    html = pages.render("tree", {"node": Node("all", "", "unknown", (leaf, named), negated=True)})
+    assert html.count("<details") == 1
     assert html.count("<ul") == html.count("</ul>") == 3
+    for words in ("Not all of these", "at least one of these", "Not: "):
+        assert words in html
     assert "<script" not in html
 
 
@@ -221,7 +218,7 @@ def test_strict_finds_our_own_slips_only(pages: Pages) -> None:
     ("value", "text"),
     [
         (date(2026, 11, 22), "22 November 2026"),
-        (datetime(2026, 1, 2, 3, 4), "2 January 2026"),
+        (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2 January 2026"),
         ("2026-11-22", "22 November 2026"),
         ("2026-11", "November 2026"),
         ("2026", "2026"),
@@ -235,7 +232,7 @@ def test_long_date(value: object, text: str) -> None:
 
 @pytest.mark.parametrize("value", ["2026-13", "2026-02-30", "22/11/2026", "26"])
 def test_long_date_refuses(value: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"not a date|month|day"):
         long_date(value)
 
 

@@ -1,0 +1,293 @@
+"""7. Explanations: what a finding rests on, what is missing, and what may change."""
+
+from datetime import date
+
+import pytest
+from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
+
+from app.rules.facts import to_json
+from app.rules.finding import Finding
+from app.rules.participant import read_participant
+from app.rules.verdict import Verdict, evaluate
+
+FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
+A, B, C = ({"yes": fact} for fact in "abc")
+AGE: dict[str, str | Plain] = {"birth": "birth", "age": "age"}
+
+
+def judged(protocol, answers, **more) -> Verdict:
+    return evaluate(protocol, read_participant(protocol, body(answers, **more), TODAY))
+
+
+def found(rule: Plain, answers: Plain, facts=FACTS, code: str = "I1", **more) -> Finding:
+    """The finding on one criterion."""
+    kept = {name: more.pop(name) for name in ("terms", "readings", "cohorts") if name in more}
+    return judged(write(facts, {code: rule}, **kept), answers, **more).results[0].deciding[0]
+
+
+def cited(finding: Finding) -> Plain:
+    return {fact: to_json(value) for fact, value in finding.facts.items()}
+
+
+# WHAT AN OUTCOME RESTS ON
+
+
+def test_only_what_is_needed_is_cited() -> None:
+    """The facts that a finding cites give the same finding alone, and none of them can be left out."""
+    assert cited(found({"all": [A, B]}, {"a": True, "b": True})) == {"a": True, "b": True}
+    assert cited(found({"all": [A, B]}, {"a": False, "b": True})) == {"a": False}
+    assert cited(found({"any": [A, B]}, {"a": False, "b": True})) == {"b": True}
+    assert cited(found({"any": [{"all": [A, B]}, C]}, {"a": True, "b": True, "c": False})) == {"a": True, "b": True}
+
+
+def test_of_two_that_would_do_the_first_is_cited() -> None:
+    """Where either of two facts would do, the one that the rule reads first is kept."""
+    assert cited(found({"any": [A, B]}, {"a": True, "b": True})) == {"a": True}
+    assert cited(found({"all": [B, A]}, {"a": False, "b": False})) == {"b": False}
+
+
+def test_a_birth_date_is_cited_for_an_age() -> None:
+    """What is cited is what was answered: the birth date where it is known, else the age."""
+    rule = {"compare": ["age", ">=", 18]}
+    assert cited(found(rule, {"birth": "1970", "age": 56}, AGE)) == {"birth": "1970"}
+    assert cited(found(rule, {"age": 56}, AGE)) == {"age": 56}
+
+
+def test_an_unknown_finding_cites_what_is_known_so_far() -> None:
+    """Without these facts more would be missing. What is decided beside the question is not cited."""
+    assert cited(found({"all": [A, B]}, {"a": True})) == {"a": True}
+    assert cited(found({"any": [A, {"all": [B, C]}]}, {"a": False, "b": True})) == {"a": False, "b": True}
+    assert cited(found({"any": [A, {"all": [B, C]}]}, {"b": False})) == {"b": False}
+    assert cited(found({"rule": A, "scope": B}, {"b": True})) == {"b": True}
+
+
+def test_settled_readings_are_named_where_they_count() -> None:
+    """A reading with a value is named where the finding would be another without it."""
+    readings = {"X1": "assumed yes", "X2": "assumed no", "X3": "open"}
+    assert found({"reading": "X1"}, {}, readings=readings).readings == ("X1",)
+    assert found({"any": [{"reading": "X1"}, A]}, {"a": True}, readings=readings).readings == ()
+    assert found({"any": [{"reading": "X2"}, A]}, {"a": False}, readings=readings).readings == ("X2",)
+    assert found({"reading": "X3"}, {}, readings=readings).readings == ()
+
+
+# WHAT IS MISSING
+
+
+def test_what_is_missing() -> None:
+    """The facts and the open readings that leave a finding unknown: those that could still decide it, in reading
+    order.
+    """
+    assert found({"all": [A, B]}, {"a": True}).missing == ("b",)
+    assert found({"all": [B, A]}, {}).missing == ("b", "a")
+    assert found({"any": [{"all": [A, B]}, C]}, {"a": False}).missing == ("c",)
+    assert found({"all": [A, {"not": {"reading": "X1"}}]}, {"a": True}, readings={"X1": "open"}).missing == ("X1",)
+    assert found({"term": "ill"}, {}, terms={"ill": {"not": A}}).missing == ("a",)
+    assert found({"all": [A, A]}, {}).missing == ("a",)
+    assert found({"all": [A, B]}, {"a": True, "b": False}).missing == ()
+
+
+def test_a_partial_date_may_be_missing_although_given() -> None:
+    """It is then not exact enough. For an age the birth date is named, which is what is asked for."""
+    window = {"elapsed": ["stop", "<", 5, "years", "as_of"]}
+    finding = found(window, {"stop": "2021"}, {"stop": "date"})
+    assert (finding.missing, cited(finding)) == (("stop",), {})
+    finding = found({"compare": ["age", ">=", 18]}, {"birth": "2008"}, AGE)
+    assert (finding.missing, cited(finding)) == (("birth",), {})
+    assert found({"compare": ["age", ">=", 18]}, {}, AGE).missing == ("birth",)
+
+
+def test_each_leaf_names_its_fact() -> None:
+    """Whatever the kind of the leaf."""
+    facts = {"site": choice("FR", "US"), "cells": many("dli"), "weight": "weight", "stop": "date"}
+    rules: dict[str, Plain] = {
+        "site": {"is": {"site": ["FR"]}},
+        "cells": {"includes": {"cells": ["dli"]}},
+        "weight": {"compare": ["weight", "<", 10]},
+        "stop": {"elapsed": ["stop", "<", 5, "years", "as_of"]},
+    }
+    for fact, rule in rules.items():
+        assert found(rule, {}, facts).missing == (fact,)
+
+
+def test_a_part_may_be_missing() -> None:
+    """Where the cohort's part is unknown, what it rests on is missing."""
+    cohorts = {
+        "one": EVERYBODY | {"parts": {"escalation": A, "expansion": {"reading": "X1"}}},
+        "two": EVERYBODY | {"parts": {"expansion": B}},
+    }
+    protocol = write(FACTS, {"I1": {"part": "expansion"}}, cohorts, readings={"X1": "open"})
+    result = judged(protocol, {}).results[0]
+    assert {code: finding.missing for code, finding in result.findings.items()} == {"one": ("X1",), "two": ("b",)}
+
+
+def test_missing_questions_of_a_verdict() -> None:
+    """All questions that leave something unknown, in the protocol's order, with the criteria and the cohorts that
+    wait.
+    """
+    cohorts = {"open": {"admits": {"any": [C, {"not": A}]}}, "closed": {"admits": {"all": [C, {"always": False}]}}}
+    protocol = write(FACTS, {"I1": {"all": [C, A]}, "I2": A, "R1": B}, cohorts)
+    missing = [(m.fact, m.criteria, m.cohorts) for m in judged(protocol, {}).missing]
+    assert missing == [("a", ("I1", "I2"), ("open",)), ("b", ("R1",), ()), ("c", ("I1",), ("open",))]
+    assert [m.fact for m in judged(protocol, {"a": True, "c": True}).missing] == ["b"]
+    assert [(m.fact, m.cohorts) for m in judged(protocol, {"a": False}).missing] == [("b", ())]
+
+
+def test_an_excluded_cohort_waits_for_nothing() -> None:
+    """What only a cohort's admission lacks is no longer missing once the cohort is excluded."""
+    protocol = write(FACTS, {"I1": A}, {"c": {"admits": B}})
+    assert [m.fact for m in judged(protocol, {"a": False}).missing] == []
+    assert [m.fact for m in judged(protocol, {"a": True}).missing] == ["b"]
+
+
+# OPEN READINGS THAT DECIDE
+
+
+def test_an_open_reading_is_named_where_setting_it_decides() -> None:
+    """A verdict depends on an open reading where setting it to yes, or to no, decides a finding that is unknown."""
+    assert found({"reading": "X1"}, {}, readings={"X1": "open"}).depends_on == ("X1",)
+    assert found({"all": [A, {"reading": "X1"}]}, {}, readings={"X1": "open"}).depends_on == ("X1",)  # a no decides
+    assert found({"any": [A, {"reading": "X1"}]}, {}, readings={"X1": "open"}).depends_on == ("X1",)  # a yes decides
+    assert found({"any": [A, {"reading": "X1"}]}, {"a": True}, readings={"X1": "open"}).depends_on == ()
+    assert found({"any": [{"all": [A, {"reading": "X1"}]}, B]}, {}, readings={"X1": "open"}).depends_on == ()
+    assert found({"reading": "X1"}, {}, readings={"X1": "assumed yes"}).depends_on == ()
+
+
+def test_two_readings_that_only_decide_together() -> None:
+    """Where no single reading decides none is named, though both are missing."""
+    both = {
+        "any": [
+            {"all": [{"reading": "X1"}, {"reading": "X2"}]},
+            {"not": {"any": [{"reading": "X1"}, {"reading": "X2"}]}},
+        ]
+    }
+    finding = found(both, {}, readings={"X1": "open", "X2": "open"})
+    assert (finding.missing, finding.depends_on) == (("X1", "X2"), ())
+
+
+def test_a_verdict_depends_on_its_findings_and_admissions() -> None:
+    """The readings are named in the protocol's order; an admission counts like a criterion."""
+    protocol = write(
+        FACTS,
+        {"I1": {"reading": "X2"}, "I2": A},
+        {"c": {"admits": {"reading": "X1"}}},
+        readings={"X1": "open", "X2": "open", "X3": "open"},
+    )
+    assert judged(protocol, {}).depends_on == ("X1", "X2")
+    assert judged(protocol, {}, readings={"X2": True}).depends_on == ("X1",)
+
+
+# REVIEW POINTS
+
+
+def test_review_points_are_raised() -> None:
+    """A review point is raised where its rule holds and it may apply."""
+    protocol = write(FACTS, {"R1": {"rule": A, "scope": B}, "R2": A, "E1": A})
+    assert judged(protocol, {"a": True, "b": True}).review == ("R1", "R2")
+    assert judged(protocol, {"a": True}).review == ("R1", "R2")
+    assert judged(protocol, {"a": True, "b": False}).review == ("R2",)
+    assert judged(protocol, {"a": False, "b": True}).review == ()
+    assert judged(protocol, {"b": True}).review == ()
+
+
+# WHAT MAY CHANGE
+
+CHANGES: dict[str, str | Plain] = {
+    "sex": {"type": "yes_no", "can_change": "fixed"},
+    "weight": {"type": "number", "min": 0, "max": 400, "can_change": "repeat"},
+    "stop": {"type": "date", "not_after": "as_of", "can_change": "time"},
+    **AGE,
+}
+HEAVY = {"compare": ["weight", ">=", 10]}
+LONG_AGO = {"elapsed": ["stop", ">=", 5, "years", "as_of"]}
+SEX: Plain = {"yes": "sex"}
+ADULT = {"compare": ["age", ">=", 18]}
+
+
+def change(rule: Plain, answers: Plain, **more) -> tuple[str | None, date | None]:
+    finding = found(rule, answers, CHANGES, **more)
+    return finding.can_change, finding.passes_from
+
+
+def test_only_a_failure_may_change() -> None:
+    """What passes, is unknown or does not apply has nothing to wait for."""
+    assert change(HEAVY, {"weight": 20}) == (None, None)
+    assert change(HEAVY, {}) == (None, None)
+
+
+def test_fixed_repeatable_and_in_time() -> None:
+    """A failure is fixed where its answers are; repeatable where a later measurement, or a change of treatment, may
+    differ; a matter of time where the same answers pass on a later day, which is named.
+    """
+    assert change(SEX, {"sex": False}) == ("fixed", None)
+    assert change(HEAVY, {"weight": 9}) == ("repeat", None)
+    assert change(LONG_AGO, {"stop": "2022-03-01"}) == ("time", date(2027, 3, 1))
+    assert change(ADULT, {"birth": "2009-05-06"}) == ("time", date(2027, 5, 6))
+    assert change(ADULT, {"age": 17}) == ("time", None)
+
+
+def test_what_is_both_fixed_and_repeatable() -> None:
+    """A failure that two answers make is fixed where one of them alone makes it and is."""
+    assert change({"all": [SEX, HEAVY]}, {"sex": False, "weight": 9}) == ("fixed", None)
+    assert change({"any": [SEX, HEAVY]}, {"sex": False, "weight": 9}) == ("repeat", None)
+    assert change({"rule": HEAVY, "scope": SEX}, {"sex": True, "weight": 9}) == ("repeat", None)
+
+
+def test_several_things_may_have_to_pass() -> None:
+    """The day is the first on which everything passes, all dates of the evaluation moved up to it."""
+    both = {"all": [LONG_AGO, ADULT]}
+    assert change(both, {"stop": "2022-03-01", "birth": "2009-05-06"}) == ("time", date(2027, 5, 6))
+    assert change(both, {"stop": "2022-03-01", "birth": "2000"}) == ("time", date(2027, 3, 1))
+    assert change({"any": [LONG_AGO, ADULT]}, {"stop": "2022-03-01", "birth": "2009-05-06"}) == (
+        "time",
+        date(2027, 3, 1),
+    )
+    later = change(LONG_AGO, {"stop": "2022-03-01"}, first_dose_date="2030-01-01")
+    assert later == ("time", date(2027, 3, 1))
+
+
+def test_a_partial_date_passes_on_the_day_on_which_it_surely_does() -> None:
+    """Of a month or a year the last day counts, also where it was cut at the day of the evaluation."""
+    assert change(LONG_AGO, {"stop": "2022-03"}) == ("time", date(2027, 3, 31))
+    assert change(LONG_AGO, {"stop": "2026"}) == ("time", date(2031, 12, 31))
+    assert change(ADULT, {"birth": "2009"}) == ("time", date(2027, 12, 31))
+
+
+def test_an_exclusion_may_end_by_leaving_its_scope() -> None:
+    """What no longer applies no longer fails."""
+    rule = {"rule": SEX, "scope": {"not": ADULT}}
+    assert change(rule, {"sex": True, "birth": "2009-05-06"}, code="E1") == ("time", date(2027, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("sign", "day"),
+    [("<=", date(2028, 5, 6)), (">", date(2028, 5, 6)), ("<", date(2027, 5, 6)), (">=", date(2027, 5, 6))],
+)
+def test_each_comparison_turns_on_its_own_birthday(sign: str, day: date) -> None:
+    """`over 18` holds from the nineteenth birthday, as ages are completed years."""
+    code = "I1" if sign in (">", ">=") else "E1"
+    assert change({"compare": ["age", sign, 18]}, {"birth": "2009-05-06"}, code=code) == ("time", day)
+
+
+def test_a_day_is_found_through_terms_and_parts() -> None:
+    """Whatever hides the window: a term, a not, the cohort's part."""
+    assert change({"not": {"term": "recent"}}, {"stop": "2022-03-01"}, terms={"recent": {"not": LONG_AGO}}) == (
+        "time",
+        date(2027, 3, 1),
+    )
+    cohorts = {"c": EVERYBODY | {"parts": {"expansion": LONG_AGO}}}
+    assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts) == ("time", date(2027, 3, 1))
+
+
+def test_a_window_that_closes_never_passes() -> None:
+    """Time only runs forward: what failed for being too long ago, or too old, does so for ever."""
+    recent = {"elapsed": ["stop", "<", 5, "years", "as_of"]}
+    finding = found(recent, {"stop": "2010"}, CHANGES)
+    assert (finding.outcome, finding.passes_from) == ("fail", None)
+    finding = found({"compare": ["age", "<", 18]}, {"birth": "1970"}, CHANGES)
+    assert (finding.can_change, finding.passes_from) == ("fixed", None)
+    assert change({"compare": ["age", "<", 18]}, {"age": 56}) == ("fixed", None)
+
+
+def test_treatment_and_time_together() -> None:
+    """Where a failure needs both a repeat and time, a repeat is what it waits for."""
+    assert change({"all": [HEAVY, LONG_AGO]}, {"weight": 9, "stop": "2022-03-01"}) == ("repeat", None)

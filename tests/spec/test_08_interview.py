@@ -1,0 +1,272 @@
+"""8. The interview: which questions are asked, and when."""
+
+from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
+
+from app.rules.ask import Interviewer, criteria_of, is_asked
+from app.rules.codec import protocol_from_plain
+from app.rules.domain import Domains
+from app.rules.evaluate import Context, decide
+from app.rules.facts import Dates
+from app.rules.participant import read_participant
+from app.rules.protocol import Protocol
+from app.rules.verdict import Evaluator
+
+FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
+A, B, C = ({"yes": fact} for fact in "abc")
+
+
+def asked(protocol: Protocol, answers: Plain, goal="verdict", **more) -> list[str]:
+    """The questions of the next step."""
+    step = (
+        Interviewer(Evaluator(protocol)).interview(read_participant(protocol, body(answers, **more), TODAY), goal).step
+    )
+    return [question.key for question in step.questions] if step else []
+
+
+def progress(protocol: Protocol, answers: Plain) -> tuple[int, int, int]:
+    found = Interviewer(Evaluator(protocol)).interview(read_participant(protocol, body(answers), TODAY)).progress
+    return found.answered, found.at_least, found.at_most
+
+
+def test_a_question_is_asked_while_it_can_change_the_verdict() -> None:
+    """Once nothing it asks for can matter any more, a question is not asked."""
+    protocol = write(FACTS, {"I1": {"any": [A, B]}, "E1": C})
+    assert asked(protocol, {}) == ["a", "b", "c"]
+    assert asked(protocol, {"a": True}) == ["c"]
+    assert asked(protocol, {"a": False}) == ["b", "c"]
+    assert asked(protocol, {"a": False, "b": False}) == []
+    assert asked(protocol, {"c": True}) == []
+
+
+def test_not_known_is_an_answer() -> None:
+    """A question that was answered "not known" is not asked again, and what it leaves unknown stays so."""
+    protocol = write(FACTS, {"I1": {"all": [A, B]}, "E1": C})
+    assert asked(protocol, {"a": None}) == ["b", "c"]
+    assert asked(protocol, {"a": None, "b": True}) == ["c"]
+    assert asked(protocol, {"a": None, "b": True, "c": False}) == []
+    protocol = write(FACTS, {"I1": {"all": [{"any": [A, B]}, {"any": [A, {"not": B}]}]}})
+    assert asked(protocol, {"a": None}) == []  # b alone can make it neither true nor false
+
+
+def test_what_no_question_can_settle_is_not_asked_about() -> None:
+    """An open reading stays open: a question that only matters beside it is not asked."""
+    protocol = write(
+        FACTS, {"I1": {"all": [{"reading": "X1"}, {"any": [A, {"reading": "X1"}]}]}}, readings={"X1": "open"}
+    )
+    assert asked(protocol, {}) == []
+    assert asked(protocol, {}, readings={"X1": True}) == []
+    protocol = write(FACTS, {"I1": {"all": [{"reading": "X1"}, A]}}, readings={"X1": "open"})
+    assert asked(protocol, {}) == ["a"]  # a no excludes
+
+
+def test_sections_come_one_after_the_other() -> None:
+    """A step has the questions of one section: the first in which any is due."""
+    raw = plain(FACTS, {"I1": {"all": [A, B, C]}}, sections=("first", "second"))
+    raw["questions"][0]["section"] = "second"
+    protocol = protocol_from_plain(raw)
+    assert asked(protocol, {}) == ["b", "c"]
+    assert asked(protocol, {"b": True}) == ["c"]
+    assert asked(protocol, {"b": True, "c": True}) == ["a"]
+
+
+def conditional(criteria: dict[str, Plain]) -> Protocol:
+    raw = plain(FACTS, criteria)
+    raw["questions"][1]["relevant"] = A
+    return protocol_from_plain(raw)
+
+
+def test_a_condition_is_settled_first() -> None:
+    """A question with a condition waits for what its condition rests on, and is asked unless the condition is false."""
+    protocol = conditional({"E1": {"all": [A, B]}, "E2": C})
+    assert asked(protocol, {}) == ["a", "c"]
+    assert asked(protocol, {"a": True}) == ["b", "c"]
+    assert asked(protocol, {"a": False}) == ["c"]
+    assert asked(protocol, {"a": None}) == ["b", "c"]
+
+
+def test_a_condition_that_will_not_be_asked_about_is_not_waited_for() -> None:
+    """Where what the condition rests on cannot change the verdict itself, the question is asked without it."""
+    assert asked(conditional({"I1": B}), {}) == ["b"]
+
+
+def test_a_birth_date_or_an_age() -> None:
+    """One question asks for both: the birth date, with the age as its alternative. An answer to either will do."""
+    protocol = write({"birth": "birth", "age": "age"}, {"I1": {"compare": ["age", ">=", 18]}})
+    assert asked(protocol, {}) == ["birth"]
+    for answers in ({"age": 20}, {"birth": "1970"}, {"birth": None}, {"age": None}):
+        assert asked(protocol, answers) == []
+    assert progress(protocol, {}) == (0, 1, 1)
+    assert progress(protocol, {"age": 20}) == (1, 0, 0)
+
+
+def test_after_exclusion_all_reasons_can_be_asked_for() -> None:
+    """With the goal `all_reasons` the interview goes on, after the verdict too, while a criterion can change."""
+    protocol = write(FACTS, {"E1": A, "E2": B, "R1": C})
+    assert asked(protocol, {"a": True}) == []
+    assert asked(protocol, {"a": True}, "all_reasons") == ["b"]
+    assert asked(protocol, {"a": True, "b": False}, "all_reasons") == []
+
+
+def test_all_reasons_ask_no_less_than_the_verdict() -> None:
+    """A cohort's admission is asked for while it can change the verdict, and no longer."""
+    protocol = write(FACTS, {"E1": A}, {"c": {"admits": B}})
+    assert asked(protocol, {}, "all_reasons") == ["a", "b"]
+    assert asked(protocol, {"a": False}, "all_reasons") == ["b"]
+    assert asked(protocol, {"a": True}, "all_reasons") == []
+
+
+def test_a_closed_cohort_asks_nothing() -> None:
+    """Only cohorts that may still admit have questions."""
+    cohorts = {
+        "one": {"admits": A, "parts": {"expansion": {"always": True}}},
+        "two": {"admits": {"not": A}, "parts": {"escalation": {"always": True}}},
+    }
+    protocol = write(FACTS, {"E1": {"rule": B, "scope": {"part": "expansion"}}}, cohorts)
+    assert asked(protocol, {"a": False}) == []
+    assert asked(protocol, {"a": True}) == ["b"]
+
+
+def test_a_decided_group_asks_nothing() -> None:
+    """One route is enough: the others are not asked for, unless all reasons are wanted."""
+    criteria = {code: {"rule": rule, "group": "disease"} for code, rule in (("I1", A), ("I2", B))}
+    protocol = write(FACTS, criteria, groups=("disease",))
+    assert asked(protocol, {}) == ["a", "b"]
+    assert asked(protocol, {"a": True}) == []
+    assert asked(protocol, {"a": True}, "all_reasons") == ["b"]
+    assert asked(protocol, {"a": False}) == ["b"]
+
+
+def test_a_group_can_only_be_closed_together() -> None:
+    """To exclude through a group every route must fail: each of their questions matters though none excludes alone."""
+    criteria = {
+        "I1": {"rule": A, "group": "disease"},
+        "I2": {"rule": {"all": [B, {"reading": "X1"}]}, "group": "disease"},
+        "E1": {"reading": "X2"},
+    }
+    protocol = write(FACTS, criteria, groups=("disease",), readings={"X1": "open", "X2": "open"})
+    assert asked(protocol, {}) == ["a", "b"]
+    assert asked(protocol, {"a": None}) == []
+
+
+def test_progress() -> None:
+    """How many questions were asked; at least one is left while there is a step; at most those that are not ruled
+    out.
+    """
+    protocol = write(FACTS, {"I1": {"any": [A, B]}, "E1": C})
+    assert progress(protocol, {}) == (0, 1, 3)
+    assert progress(protocol, {"a": True}) == (1, 1, 1)
+    assert progress(protocol, {"a": None, "b": None}) == (2, 1, 1)
+    assert progress(protocol, {"a": True, "c": False}) == (2, 0, 0)
+
+
+def test_the_path_of_an_interview() -> None:
+    """The steps of an interview follow from its answers alone; the last is the one that is not answered yet."""
+    protocol = conditional({"E1": {"all": [A, B]}, "E2": C})
+    interviewer = Interviewer(Evaluator(protocol))
+
+    def path(answers: Plain) -> list[list[str]]:
+        steps = interviewer.path(read_participant(protocol, body(answers), TODAY))
+        return [[question.key for question in step.questions] for step in steps]
+
+    assert path({}) == [["a", "c"]]
+    assert path({"a": True}) == [["a", "c"]]
+    assert path({"a": True, "c": False}) == [["a", "c"], ["b"]]
+    assert path({"a": True, "c": False, "b": False}) == [["a", "c"], ["b"]]
+    assert path({"a": True, "c": False, "b": None}) == [["a", "c"], ["b"]]
+    assert path({"a": False, "c": False, "b": True}) == [["a", "c"]]  # b was never asked
+
+
+def test_the_path_through_an_alternative() -> None:
+    """An answer to the alternative answers the step."""
+    protocol = write({"birth": "birth", "age": "age", **FACTS}, {"I1": {"compare": ["age", ">=", 18]}, "E1": A})
+    interviewer = Interviewer(Evaluator(protocol))
+    steps = interviewer.path(read_participant(protocol, body({"age": 20, "a": False}), TODAY))
+    assert [[question.key for question in step.questions] for step in steps] == [["birth", "a"]]
+
+
+def test_what_a_question_serves() -> None:
+    """A question serves the criteria that read it, or its alternative, through terms and parts too."""
+    facts = {"birth": "birth", "age": "age", **FACTS}
+    cohorts = {"one": EVERYBODY | {"parts": {"expansion": B}}}
+    criteria = {
+        "I1": {"compare": ["age", ">=", 18]},
+        "I2": {"term": "ill"},
+        "E1": {"rule": C, "scope": {"part": "expansion"}},
+    }
+    protocol = write(facts, criteria, cohorts, terms={"ill": A})
+    served = {q.key: [c.code for c in criteria_of(protocol, q)] for q in protocol.questions}
+    assert served == {"birth": ["I1"], "age": ["I1"], "a": ["I2"], "b": ["E1"], "c": ["E1"]}
+
+
+def test_when_a_question_counts_as_asked() -> None:
+    """It was answered, or said to be not known, itself or by its alternative."""
+    protocol = write({"birth": "birth", "age": "age", **FACTS}, {"I1": A})
+    participant = read_participant(protocol, body({"age": None, "a": True}), TODAY)
+    assert [is_asked(question, participant) for question in protocol.questions] == [True, True, True, False, False]
+
+
+# WHICH VALUES ARE TRIED
+
+
+def values(facts: dict[str, str | Plain], key: str, *rules: Plain) -> list[object]:
+    """The values of one question that are told apart."""
+    protocol = write(facts, {f"I{n}": rule for n, rule in enumerate(rules)})
+    found = Domains(protocol).values(key, Dates(TODAY, TODAY, TODAY))
+    return [value.text if hasattr(value, "text") else value for value in found]
+
+
+def test_values_that_rules_tell_apart() -> None:
+    """Of all the values that a rule judges alike one is tried: on each side of every limit, and at the limit itself."""
+    assert values(FACTS, "a", A) == [True, False]
+    assert values(FACTS, "a", B) == [True]
+    site = {"site": choice("FR", "JP", "US", "other")}
+    assert values(site, "site", {"is": {"site": ["FR", "JP"]}}) == ["FR", "US"]
+    assert values({"n": "count"}, "n", {"compare": ["n", ">=", 4]}) == [0, 4]
+    assert values({"n": "count"}, "n", {"compare": ["n", ">=", 4]}, {"compare": ["n", "<=", 4]}) == [0, 4, 5]
+    assert values({"n": "tens"}, "n", {"compare": ["n", "<", 50]}) == [0, 50]
+    assert values({"n": "weight"}, "n", {"compare": ["n", ">", 10]}) == [0.5, 205]
+    assert values({"n": "weight"}, "n", {"compare": ["n", ">=", 0.5]}) == [0.5]
+
+
+def test_lists_that_rules_tell_apart() -> None:
+    """A list for every set of rules that some list can satisfy together."""
+    cells = {"cells": many("car_t", "car_nk", "dli")}
+    one, two = {"includes": {"cells": ["car_t", "car_nk"]}}, {"includes": {"cells": ["dli"]}}
+    assert values(cells, "cells", one) == [(), ("car_t",)]
+    assert values(cells, "cells", one, two) == [(), ("car_t",), ("dli",), ("car_t", "dli")]
+
+
+def test_dates_that_rules_tell_apart() -> None:
+    """A day on each side of every window and birthday."""
+    window = {"elapsed": ["stop", "<", 5, "years", "as_of"]}
+    assert values({"stop": "date"}, "stop", window) == ["1900-01-01", "2021-11-23"]
+    assert values({"stop": "exact date"}, "stop", {"elapsed": ["stop", ">=", 0, "days", "as_of"]}) == [
+        "1900-01-01",
+        "2026-11-23",
+    ]
+    ages = {"birth": "birth", "age": "age"}
+    adult = {"compare": ["age", ">=", 18]}
+    assert values(ages, "birth", adult) == ["1900-01-01", "2008-11-23"]
+    assert values(ages, "age", adult) == [0, 18]
+    assert values(ages, "birth", {"compare": ["age", ">", 18]}) == ["1900-01-01", "2007-11-23"]
+
+
+def test_values_depend_on_the_dates() -> None:
+    """A birthday moves with the day of consent."""
+    protocol = write({"birth": "birth", "age": "age"}, {"I1": {"compare": ["age", ">=", 18]}})
+    domains = Domains(protocol)
+    for year in (2026, 2027, 2026):
+        day = TODAY.replace(year=year)
+        assert domains.values("birth", Dates(day, day, day))[1].text == f"{year - 18}-11-23"
+
+
+def test_every_value_counts_where_a_condition_reads_it() -> None:
+    """Conditions of questions are not rules that decide: a value that only a condition tells apart is not tried
+    twice.
+    """
+    raw = plain({"site": choice("FR", "US"), "a": "yes_no"}, {"I1": A})
+    raw["questions"][1]["relevant"] = {"is": {"site": ["FR"]}}
+    protocol = protocol_from_plain(raw)
+    assert Domains(protocol).values("site", Dates(TODAY, TODAY, TODAY)) == ("FR",)
+    world = Evaluator(protocol).world(read_participant(protocol, body({"site": "US"}), TODAY))
+    assert decide(protocol.questions[1].relevant, Context(protocol, world)).value == "false"

@@ -1,0 +1,39 @@
+"""The built-in trial, served: in this process (`api`) and by a real server (`live`); both are shared by all tests."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `serving`, which the tests of this folder share
+
+from serving import Client, Live, load_built_in, serving
+
+
+@pytest.fixture(scope="session")
+def loaded_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the built-in trial in force, to be copied."""
+    path = tmp_path_factory.mktemp("loaded") / "prescreen.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    load_built_in(URL.create("sqlite", database=str(path)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def api(loaded_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    path = tmp_path_factory.mktemp("api") / "prescreen.sqlite3"
+    shutil.copyfile(loaded_template, path)
+    client = Client.of(URL.create("sqlite", database=str(path)))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def live(loaded_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    path = tmp_path_factory.mktemp("live") / "prescreen.sqlite3"
+    shutil.copyfile(loaded_template, path)
+    with serving(URL.create("sqlite", database=str(path))) as server:
+        yield server
