@@ -11,7 +11,6 @@ run: .venv/run
 	$(BIN)/python -m app serve
 
 test: .venv/test
-	@$(BIN)/python tests/browser/find_chromium.py
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: .venv/lint

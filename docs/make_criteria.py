@@ -48,10 +48,10 @@ def evaluated(protocol: Protocol) -> list[tuple[dict[str, Any], Verdict]]:
     """Every example participant with its verdict."""
     evaluator = Evaluator(protocol)
     cases = [case for path in CASES for case in json.loads(path.read_text())]
-    return [
-        (case, evaluator.evaluate(read_participant(protocol, {k: case[k] for k in BODY if k in case}, date(2026, 1, 1))))
-        for case in cases
-    ]
+    bodies = [{key: case[key] for key in BODY if key in case} for case in cases]
+    today = date(2026, 1, 1)  # every example names its own day
+    verdicts = [evaluator.evaluate(read_participant(protocol, body, today)) for body in bodies]
+    return list(zip(cases, verdicts, strict=True))
 
 
 def words(protocol: Protocol, rule: Rule) -> str:

@@ -25,7 +25,7 @@ def _question(key: str, **fields: Any) -> dict[str, Any]:
 
 RICH: dict[str, Any] = {
     "nct_id": "NCT00000001",
-    "sections": [{"key": "person", "title": "The person – é"}, {"key": "disease", "title": "The disease"}],
+    "sections": [{"key": "person", "title": "The person - é"}, {"key": "disease", "title": "The disease"}],
     "questions": [
         _question("birth_date", type="date", partial=True, not_after="as_of", alternative="age_years"),
         _question("age_years", type="age", min=0, max=120, birth_date="birth_date", can_change="time"),

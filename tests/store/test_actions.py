@@ -201,7 +201,7 @@ def test_P5_two_tabs_at_once_lose_nothing(published: Database, token: str, now: 
                         session, screening=screening, answers={fact: number}, at=now, actor=fact, source="form",
                         result=json.dumps(answers, sort_keys=True),
                     )  # fmt: skip
-        except BaseException as error:  # noqa: BLE001 - told to the main thread
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(fact,)) for fact in ("packs", "weight")]

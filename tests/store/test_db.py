@@ -142,7 +142,7 @@ def test_two_writers_at_once_both_succeed(database: Database) -> None:
                 with database.write() as session:
                     session.scalar(select(func.count()).select_from(Event))
                     session.add(noted(number))
-        except BaseException as error:  # noqa: BLE001 - told to the main thread
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -165,7 +165,7 @@ def _raise(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "raised, becomes",
+    ("raised", "becomes"),
     [
         (OperationalError("SELECT", {}, Exception("gone")), errors.Unavailable),
         (PoolTimeoutError("no connection is free"), errors.Unavailable),

@@ -43,7 +43,7 @@ def test_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, drivername",
+    ("text", "drivername"),
     [
         ("sqlite:///relative.db", "sqlite"),
         ("sqlite:////absolute/file.db", "sqlite"),
@@ -58,7 +58,7 @@ def test_database_url(text: str, drivername: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, value, accepted",
+    ("name", "value", "accepted"),
     [
         ("DATABASE_URL", "mysql://me:s3cret@host/db", "postgresql://"),
         ("DATABASE_URL", "postgresql+asyncpg://me:s3cret@host/db", "postgresql://"),

@@ -1,0 +1,67 @@
+"""What is remembered is bounded, and so is the search for questions: running out changes the speed, not the meaning."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from app.rules import domain, search
+from app.rules.ask import Interviewer
+from app.rules.codec import protocol_from_plain, protocol_to_plain
+from app.rules.participant import Participant, read_participant
+from app.rules.protocol import Protocol
+from app.rules.search import Goal
+from app.rules.verdict import Evaluator
+from app.trials import read_trial
+
+TODAY = date(2026, 11, 22)
+_, PROTOCOL = read_trial()
+
+
+def answered(answers: dict[str, Any], protocol: Protocol = PROTOCOL) -> Participant:
+    return read_participant(protocol, {"answers": answers}, TODAY)
+
+
+INTERVIEWS: list[dict[str, Any]] = [
+    {},
+    {"country": "US", "age_years": 40, "sex": "female", "weight_kg": 70},
+    {"country": "US", "birth_date": "1960", "sex": "male", "weight_kg": 70, "diagnosis": "aml", "disease_state": None},
+    {"country": "JP", "age_years": 30, "sex": None, "weight_kg": 70, "diagnosis": "b_all"},
+    {"country": "FR", "age_years": 8, "sex": "female", "weight_kg": 30, "diagnosis": "bpdcn"},
+]
+
+
+def steps(goal: Goal) -> list[list[str]]:
+    interviewer = Interviewer(Evaluator(PROTOCOL))
+    found = [interviewer.interview(answered(answers), goal).step for answers in INTERVIEWS]
+    return [[question.key for question in step.questions] if step else [] for step in found]
+
+
+@pytest.mark.parametrize("goal", ["verdict", "all_reasons"])
+def test_forgetting_changes_no_question(goal: Goal, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = steps(goal)
+    monkeypatch.setattr(search, "REMEMBERED", 1)
+    monkeypatch.setattr(domain, "REMEMBERED", 1)
+    assert steps(goal) == before
+
+
+def test_a_search_that_gives_up_asks() -> None:
+    """A question on which the search runs out counts as able to change the goal: better one too many than one too few."""
+    drug = {"yes": "other_investigational_drug"}
+    either = {"any": [{"all": [drug, {"reading": "X7"}]}, {"all": [{"not": drug}, {"reading": "X9"}]}]}
+    plain = protocol_to_plain(PROTOCOL)
+    criterion = next(criterion for criterion in plain["criteria"] if criterion["code"] == "E10")
+    plain |= {"criteria": [criterion | {"rule": either}], "groups": []}
+    plain["cohorts"] = [plain["cohorts"][0] | {"admits": {"always": True}}]
+    protocol = protocol_from_plain(plain)
+
+    def asked() -> list[str]:
+        step = Interviewer(Evaluator(protocol)).interview(answered({}, protocol)).step
+        return [question.key for question in step.questions] if step else []
+
+    assert asked() == []  # neither answer decides anything while both readings are open
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BUDGET", 0)
+        assert asked() == ["other_investigational_drug"]
