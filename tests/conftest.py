@@ -7,6 +7,7 @@ from a wheel for this run, else the tests are skipped, which the summary says; P
 makes that a failure.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -25,6 +26,16 @@ from app.store import migrate
 from app.store.db import Database
 
 ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_new() -> None:
+    """Commands that are run inside a test set up the process's logging; the next test begins anew."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
+    ours = logging.getLogger("prescreen")
+    ours.disabled, ours.propagate = False, True
+    ours.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(params=ENGINES)

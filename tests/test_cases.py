@@ -12,8 +12,14 @@ from app.rules.protocol import ADMISSION
 from app.rules.verdict import Verdict, evaluate
 from app.trials import read_trial
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases" / "nct05086315.json").read_text("utf-8"))
-BAD: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases" / "nct05086315-bad.json").read_text("utf-8"))
+
+def read(name: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases" / name).read_text("utf-8"))
+    return cases
+
+
+CASES = read("nct05086315.json") + read("nct05086315-more.json")
+BAD = read("nct05086315-bad.json")
 TODAY = date(2026, 11, 22)
 FIELDS = ("answers", "as_of", "consent_date", "first_dose_date", "readings")
 _, PROTOCOL = read_trial()

@@ -5,6 +5,7 @@ is not false, and some value of it can still change the goal: the verdict or, wi
 some criterion. "Can change" is decided exactly, by `search`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.rules.board import Board
@@ -12,11 +13,15 @@ from app.rules.domain import Domains
 from app.rules.evaluate import Context, World, decide, reads
 from app.rules.facts import Value
 from app.rules.finding import rules_of
+from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import Criterion, Protocol, Question, Section
 from app.rules.search import Goal, Search, Turns
+from app.rules.traits import Traits
 from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
+
+REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,23 @@ class Interviewer:
         alternatives = {question.alternative for question in self.protocol.questions}
         self.questions = [question for question in self.protocol.questions if question.key not in alternatives]
         self._conditions = {question.key: self._condition_keys(question) for question in self.questions}
+        rules = [unit.rule for unit in self._board.units]
+        rules += [question.relevant for question in self.questions if question.relevant is not None]
+        self._traits = Traits(self.protocol, [rules])
+        self._interviews: Memory[Interview] = Memory(REMEMBERED)
+        self._paths: Memory[tuple[Step, ...]] = Memory(REMEMBERED)
 
     def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
         """The next step, and the progress."""
         world = self._world(participant)
+        place = self._place(participant, world, goal)
+        return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
+
+    def _place(self, participant: Participant, world: World, goal: Goal) -> object:
+        """All that an interview depends on: what was asked, and how the answers fall on the rules."""
+        return goal, participant.dates, frozenset(participant.answers), tuple(self._traits.of(world))
+
+    def _interview(self, participant: Participant, world: World, goal: Goal) -> Interview:
         unasked = [question for question in self.questions if not is_asked(question, participant)]
         search = Search(self._turns, world, [question.key for question in unasked], goal)
         possible = [q for q in unasked if self._may_apply(q, world) and search.is_live(q.key)]
@@ -71,15 +89,18 @@ class Interviewer:
 
         The last step may be one that is not answered yet: where the interview stands.
         """
-        steps: list[Step] = []
+        place = self._place(participant, self._world(participant), goal)
+        return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal))))
+
+    def _replayed(self, participant: Participant, goal: Goal) -> Iterator[Step]:
         given: dict[str, Value | None] = {}
         while True:
             step = self.interview(Participant(given, participant.dates, participant.readings), goal).step
             if step is None:
-                return steps
-            steps.append(step)
+                return
+            yield step
             if not all(is_asked(question, participant) for question in step.questions):
-                return steps
+                return
             for question in step.questions:
                 for key in (question.key, question.alternative or question.key):
                     if key in participant.answers:
@@ -113,9 +134,18 @@ def is_asked(question: Question, participant: Participant) -> bool:
     return question.key in participant.answers or question.alternative in participant.answers
 
 
+_criteria: Memory[tuple[Protocol, list[Criterion]]] = Memory(4096)
+
+
 def criteria_of(protocol: Protocol, question: Question) -> list[Criterion]:
     """The criteria that the question, or its alternative, can decide."""
-    keys = {question.key, question.alternative}
-    return [
-        criterion for criterion in protocol.criteria if not keys.isdisjoint(reads(protocol, rules_of(criterion, None)))
-    ]
+    key = (id(protocol), question.key)
+    known = _criteria.get(key)
+    if known is None or known[0] is not protocol:
+        keys = {question.key, question.alternative}
+        known = _criteria.keep(key, (protocol, [c for c in protocol.criteria if _is_read(protocol, c, keys)]))
+    return known[1]
+
+
+def _is_read(protocol: Protocol, criterion: Criterion, keys: set[str | None]) -> bool:
+    return not keys.isdisjoint(reads(protocol, rules_of(criterion, None)))

@@ -181,14 +181,10 @@ class Board:
         decision = decision_of(verdicts)
         return decision, frozenset(waiting) if decision == "undetermined" else frozenset()
 
-    def pass_together(
-        self, state: State, passed: frozenset[int] = frozenset(), among: frozenset[int] | None = None
-    ) -> tuple[Truth, set[int]]:
-        """Whether the units that all cohorts share pass (or those `among` them), and the undecided ones."""
+    def pass_together(self, state: State, passed: frozenset[int] = frozenset()) -> tuple[Truth, set[int]]:
+        """Whether the units that all cohorts share pass, and the undecided ones; those in `passed` count as passed."""
         waiting: set[int] = set()
         for numbers in self._shared:
-            if among is not None and among.isdisjoint(numbers):
-                continue
             if not passed.isdisjoint(numbers):
                 continue
             truth = any_of([state.standings[number].passes for number in numbers])

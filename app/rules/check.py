@@ -89,8 +89,7 @@ def _odd(protocol: Protocol, node: Rule) -> Iterator[str]:
 
 def _range(node: Compare, type_: FactType) -> Iterable[str]:
     """A comparison that every accepted value decides alike."""
-    if not isinstance(type_, Integer | Number | Age):
-        return
+    assert isinstance(type_, Integer | Number | Age)
     low, high, limit = type_.minimum, type_.maximum, node.limit
     always = {"<": high < limit, "<=": high <= limit, ">": low > limit, ">=": low >= limit}[node.comparison]
     never = {"<": low >= limit, "<=": low > limit, ">": high <= limit, ">=": high < limit}[node.comparison]

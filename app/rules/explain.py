@@ -32,7 +32,7 @@ from app.rules.tree import (
     children,
 )
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
-from app.rules.verdict import Missing, Result, Verdict
+from app.rules.verdict import Result, Verdict
 
 MONTHS = [
     "January",
@@ -458,7 +458,7 @@ def shared_reasons(verdict: Verdict) -> set[str]:
 def _needs(verdict: Verdict) -> str:
     """What an undetermined verdict waits for, in the cohorts that are still open."""
     waiting = _open_codes(verdict)
-    needed = [_need_words(verdict, m.fact) for m in verdict.missing if _holds_up(verdict, m, waiting)]
+    needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
     if len(needed) > MAX_NEEDS:
         needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
     needs = f"need {listed(needed)}" if needed else ""
@@ -475,13 +475,11 @@ def _need_words(verdict: Verdict, fact: str) -> str:
 
 
 def _open_codes(verdict: Verdict) -> set[str]:
-    """What the open cohorts wait for; a review point, or a route of a group that passes, is not among it."""
-    return {code for cohort in verdict.cohorts if cohort.verdict == "undetermined" for code in cohort.open}
-
-
-def _holds_up(verdict: Verdict, missing: Missing, waiting: set[str]) -> bool:
-    criteria = [verdict.protocol.criterion_by_code[code] for code in missing.criteria]
-    return bool(missing.cohorts) or any(not waiting.isdisjoint((c.code, c.group)) for c in criteria)
+    """What the open cohorts wait for, a group by its routes; a review point is not among it."""
+    waiting = {code for cohort in verdict.cohorts if cohort.verdict == "undetermined" for code in cohort.open}
+    if not waiting.isdisjoint(verdict.groups):
+        waiting |= {criterion.code for criterion in verdict.protocol.criteria if criterion.group in waiting}
+    return waiting
 
 
 def _open_readings(verdict: Verdict) -> list[str]:

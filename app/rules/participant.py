@@ -151,7 +151,7 @@ def _read_answers(
             complaints.append(Complaint(_shown(key), message))
             continue
         try:
-            answers[key] = read_answer(question, value, dates)
+            answers[key] = None if value is None else question.type.read(value, dates)
         except Refusal as refusal:
             complaints.append(Complaint(key, str(refusal)))
     return answers

@@ -68,7 +68,14 @@ class Reporter:
                 b'],"groups":',
                 dumps(verdict.groups),
                 b',"criteria":[',
-                b",".join([(written(line) or self._criterion(line, verdict)) % values for line in verdict.lines]),
+                b",".join(
+                    [
+                        self._in_time(line, verdict, values)
+                        if line.may_pass
+                        else (written(line) or self._criterion(line, verdict)) % values
+                        for line in verdict.lines
+                    ]
+                ),
                 b'],"missing":[',
                 b",".join([self._missing(missing) for missing in verdict.missing]),
                 b'],"depends_on":',
@@ -80,9 +87,16 @@ class Reporter:
         )
 
     def _criterion(self, line: Line, verdict: Verdict) -> bytes:
-        """The template of a criterion. The day on which a failure passes is the participant's own: it is not kept."""
-        template = _template(_plain(Result(line, verdict.context)))
-        return template if line.may_pass else self._templates.keep(line, template)
+        """The template of a criterion."""
+        return self._templates.get(line) or self._templates.keep(line, _template(_plain(line, verdict.context)))
+
+    def _in_time(self, line: Line, verdict: Verdict, values: "_Values") -> bytes:
+        """A criterion whose failure may pass as time goes on. From which day is the participant's own."""
+        finding = Result(line, verdict.context).deciding[0]
+        day = finding.passes_from
+        values[PASSES] = b"null" if day is None else dumps(day.isoformat())
+        values[CHANGES] = dumps(finding.ruling.can_change if day is None else "time")
+        return self._criterion(line, verdict) % values
 
     def _cohort(self, cohort: CohortVerdict, values: "_Values") -> bytes:
         admission = self._templates.get(cohort.admits) or self._templates.keep(
@@ -123,35 +137,38 @@ class _Values(dict[bytes, bytes]):
         return dumps(explain.gap_words(name, self.context))[1:-1]
 
 
-_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=\w+)\\u0000"|\\u0000(\w+)\\u0000)')
+PASSES, CHANGES = b"=@passes_from", b"=@can_change"  # no fact is called so
+_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=@?\w+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
 def _template(plain: object) -> bytes:
     return _GAP.sub(lambda gap: b"%%(%b)b" % (gap[1] or gap[2]), dumps(plain).replace(b"%", b"%%"))
 
 
-def _plain(result: Result) -> dict[str, Any]:
-    criterion, finding = result.criterion, result.deciding[0]
-    fails = result.outcome == "fail"  # else it fails for some cohort at the most
-    passes_from = finding.passes_from if fails else None
+def _plain(line: Line, context: Context) -> dict[str, Any]:
+    """A criterion as plain data, gaps where the participant's own values belong."""
+    criterion, result = line.criterion, Result(line, context)
+    facts = {fact: value for finding in result.deciding for fact, value in finding.facts.items()}
+    # Where it fails for some cohorts only, nothing needs to change.
+    can_change = result.deciding[0].ruling.can_change if line.outcome == "fail" else None
     plain = {
         "code": criterion.code,
         "kind": criterion.kind,
         "title": criterion.title,
-        "outcome": result.outcome,
+        "outcome": line.outcome,
         "reason": explain.result_form(result),
-        "facts": {
-            fact: value if isinstance(value, bool) else f"{GAP}={fact}{GAP}"
-            for finding in result.deciding
-            for fact, value in finding.facts.items()
-        },
+        "facts": {fact: value if isinstance(value, bool) else _gap(f"={fact}") for fact, value in facts.items()},
         "readings": readings_of(criterion),
-        "can_change": ("time" if passes_from is not None else finding.ruling.can_change) if fails else None,
-        "passes_from": passes_from.isoformat() if passes_from is not None else None,
+        "can_change": _gap(CHANGES.decode()) if line.may_pass else can_change,
+        "passes_from": _gap(PASSES.decode()) if line.may_pass else None,
     }
-    if "" not in result.line.rulings:
-        plain["by_cohort"] = {code: ruling.outcome for code, ruling in result.line.rulings.items()}
+    if "" not in line.rulings:
+        plain["by_cohort"] = {code: ruling.outcome for code, ruling in line.rulings.items()}
     return plain
+
+
+def _gap(name: str) -> str:
+    return f"{GAP}{name}{GAP}"
 
 
 def readings_of(criterion: Criterion) -> list[str]:

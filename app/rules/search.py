@@ -301,13 +301,13 @@ class Search:
             cut = cut or depth <= 0
             return depth > 0 and turned(without, given, left | {other}, depth)
 
-        for depth in (0, 1, SHALLOW, len(self.open_keys)):
+        for depth in (0, 1, SHALLOW, len(self.open_keys)):  # pragma: no branch  # the last one cuts nothing
             cut = False
             givens = list(self._answers(self.state, key))
             if any(turned(self.state, given, frozenset(), depth) for given in givens):
                 return True
             if not cut:
-                return False
+                break
         return False
 
     def _answers(self, state: State, key: str) -> Iterable[State]:

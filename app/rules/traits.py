@@ -37,7 +37,7 @@ class Traits:
 
     def of(self, world: World) -> list[int]:
         """The traits of all that a world says."""
-        dates = tuple(world[name] for name in ANCHORS)
+        dates = tuple([world[name] for name in ANCHORS])
         traits: list[int] = []
         for fact in self._facts:
             value = world[fact.name]

@@ -4,10 +4,11 @@
 nothing remembered it gives the same verdicts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from itertools import count
+from typing import Any, Literal, NamedTuple
 
 from app.rules.evaluate import Context
 from app.rules.finding import OUTCOMES, Finding, Outcome, Ruling, rule_on, rules_of
@@ -42,7 +43,7 @@ class Line:
         self.missing = tuple(dict.fromkeys(name for code in self.deciding for name in rulings[code].missing))
         self.depends_on = tuple(dict.fromkeys(name for code in self.deciding for name in rulings[code].depends_on))
         raised = any(rulings[code].truth is TRUE for code in self.deciding)
-        self.may_pass = any(rulings[code].may_pass for code in self.deciding)
+        self.may_pass = self.outcome == "fail" and rulings[self.deciding[0]].may_pass
         self.is_raised = criterion.kind == "review" and self.outcome != "not_applicable" and raised
 
     def of(self, cohort: Cohort) -> Ruling:
@@ -144,14 +145,13 @@ class Evaluator:
         self._blank: dict[str, Any] = {question.key: None for question in protocol.questions}
         self._order = {question.key: number for number, question in enumerate(protocol.questions)}
         self._blank |= {r.code: r.value for r in protocol.readings if r.status != "convention"}
-        self._admissions = [_Ruler(None, cohort, remember, _itself) for cohort in protocol.cohorts]
-        self._criteria = [_line_maker(protocol, criterion, remember) for criterion in protocol.criteria]
-        rulers: list[_Ruler[Any]] = [*self._admissions]
-        for maker in self._criteria:
-            rulers += maker.rulers if isinstance(maker, _PerCohort) else [maker]
-        self._traits = Traits(protocol, [rules for ruler in rulers for rules in (ruler.rules[:1], ruler.rules)])
-        for number, ruler in enumerate(rulers):
-            ruler.of_scope, ruler.of_all = self._traits.keys[2 * number : 2 * number + 2]
+        self._admitting = _Admitting(protocol, remember)
+        self._criteria = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
+        rules = [rules for each in self._criteria for rules in (each.rules[:1], each.rules)]
+        self._traits = Traits(protocol, [self._admitting.rules, *rules])
+        self._admitting.key, *keys = self._traits.keys
+        for each, *pair in zip(self._criteria, keys[::2], keys[1::2], strict=True):
+            each.of_scope, each.of_all = [_with_last(key) for key in pair] if each.is_by_cohort else pair
         self._groups = {
             group.code: [number for number, criterion in enumerate(protocol.criteria) if criterion.group == group.code]
             for group in protocol.groups
@@ -173,19 +173,20 @@ class Evaluator:
         """The verdict on one participant."""
         context = Context(self.protocol, self.world(participant))
         traits = self._traits.of(context.world)
-        admissions = [ruler.rule(traits, context) for ruler in self._admissions]
-        closed = frozenset(a.cohort.code for a in admissions if a.outcome == "fail" and a.cohort is not None)
+        admissions = self._admitting.admissions(traits, context)
+        traits.append(admissions.number)
         lines = [
-            maker.line(traits, context, closed) if isinstance(maker, _PerCohort) else maker.rule(traits, context)
-            for maker in self._criteria
+            each.outside.get(each.of_scope(traits))
+            or each.inside.get(each.of_all(traits))
+            or each.anew(traits, context, admissions.closed)
+            for each in self._criteria
         ]
         groups = {
             code: OUTCOMES[any_of([lines[number].rulings[""].route for number in numbers])]
             for code, numbers in self._groups.items()
         }
-        cohorts = _cohort_verdicts(context, admissions, lines, groups)
-        depends = {code for line in lines for code in line.depends_on}
-        depends |= {code for admission in admissions for code in admission.depends_on}
+        cohorts = _cohort_verdicts(context, admissions.rulings, lines, groups)
+        depends = admissions.depends_on.union(*[line.depends_on for line in lines if line.depends_on])
         return Verdict(
             protocol=self.protocol,
             participant=participant,
@@ -200,69 +201,73 @@ class Evaluator:
         )
 
 
-Made = TypeVar("Made")
+# Rulings are remembered by the traits of all that the rules read; where a criterion does not apply, of
+# what its scope reads, because the rest counts for nothing then. The last trait is which cohorts are closed.
 
 
-class _Ruler(Generic[Made]):
-    """Makes the rulings on a criterion (for one cohort where it depends on it), or on an admission.
-
-    What is made of them is remembered by the traits of all that the rules read; where the criterion
-    does not apply, of what its scope reads, because the rest counts for nothing then.
-    """
-
-    def __init__(
-        self, criterion: Criterion | None, cohort: Cohort | None, remember: int, make: Callable[[Ruling], Made]
-    ) -> None:
-        self.criterion, self.cohort = criterion, cohort
-        self.rules = rules_of(criterion, cohort)
-        self.of_scope: Key
-        self.of_all: Key
-        self._make = make
-        self._has_scope = len(self.rules) > 1
-        self._outside: Memory[Made] = Memory(remember)
-        self._inside: Memory[Made] = Memory(remember)
-
-    def rule(self, traits: list[int], context: Context) -> Made:
-        """What is made of the ruling on a participant with these traits."""
-        found = self._outside.get(self.of_scope(traits)) if self._has_scope else None
-        found = found or self._inside.get(self.of_all(traits))
-        return found if found is not None else self._anew(traits, context)
-
-    def _anew(self, traits: list[int], context: Context) -> Made:
-        ruling = rule_on(self.criterion, Context(context.protocol, context.world, self.cohort))
-        if ruling.outcome == "not_applicable":
-            return self._outside.keep(self.of_scope(traits), self._make(ruling))
-        return self._inside.keep(self.of_all(traits), self._make(ruling))
-
-
-class _PerCohort:
-    """The lines of a criterion that depends on the cohort, made from its ruling for each of them."""
+class _Lines:
+    """The lines of a criterion: `outside` its scope (or all, where it has none), and `inside` it."""
 
     def __init__(self, protocol: Protocol, criterion: Criterion, remember: int) -> None:
         self.criterion = criterion
-        self.rulers = [_Ruler(criterion, cohort, remember, _itself) for cohort in protocol.cohorts]
-        self._codes = [cohort.code for cohort in protocol.cohorts]
-        self._lines: Memory[Line] = Memory(remember)
+        self.rules = rules_of(criterion, None)
+        self.is_by_cohort = any(reads_part(rule) for rule in self.rules)
+        self.outside: Memory[Line] = Memory(remember)
+        self.inside: Memory[Line] = Memory(remember)
+        self.of_scope: Key
+        self.of_all: Key
+        self._cohorts: dict[str, Cohort | None] = {"": None}
+        if self.is_by_cohort:
+            self._cohorts = {cohort.code: cohort for cohort in protocol.cohorts}
 
-    def line(self, traits: list[int], context: Context, closed: frozenset[str]) -> Line:
-        """The line of a participant with these traits, whom the cohorts in `closed` do not admit."""
-        rulings = [ruler.rule(traits, context) for ruler in self.rulers]
-        key = (closed, *rulings)
-        line = self._lines.get(key)
-        if line is None:
-            by_cohort = dict(zip(self._codes, rulings, strict=True))
-            line = self._lines.keep(key, Line(self.criterion, by_cohort, closed))
-        return line
+    def anew(self, traits: list[int], context: Context, closed: frozenset[str]) -> Line:
+        """The line of a participant whom the cohorts in `closed` do not admit, worked out and remembered."""
+        rulings = {
+            code: rule_on(self.criterion, Context(context.protocol, context.world, cohort))
+            for code, cohort in self._cohorts.items()
+        }
+        line = Line(self.criterion, rulings, closed)
+        if len(self.rules) == 1 or all(ruling.outcome == "not_applicable" for ruling in rulings.values()):
+            return self.outside.keep(self.of_scope(traits), line)
+        return self.inside.keep(self.of_all(traits), line)
 
 
-def _itself(ruling: Ruling) -> Ruling:
-    return ruling
+class _Admissions(NamedTuple):
+    """The rulings on the admissions to all cohorts, and the codes of those closed, as a set and as a trait."""
+
+    rulings: tuple[Ruling, ...]
+    closed: frozenset[str]
+    number: int
+    depends_on: frozenset[str]
 
 
-def _line_maker(protocol: Protocol, criterion: Criterion, remember: int) -> "_Ruler[Line] | _PerCohort":
-    if any(reads_part(rule) for rule in rules_of(criterion, None)):
-        return _PerCohort(protocol, criterion, remember)
-    return _Ruler(criterion, None, remember, lambda ruling: Line(criterion, {"": ruling}, frozenset()))
+class _Admitting:
+    """Makes the rulings on all admissions at once, and remembers them."""
+
+    def __init__(self, protocol: Protocol, remember: int) -> None:
+        self.cohorts = protocol.cohorts
+        self.rules = tuple(cohort.admits for cohort in protocol.cohorts)
+        self.key: Key
+        self._known: Memory[_Admissions] = Memory(remember)
+        self._numbers: dict[frozenset[str], int] = {}
+        self._next = count()
+
+    def admissions(self, traits: list[int], context: Context) -> _Admissions:
+        """The admissions of a participant with these traits."""
+        key = self.key(traits)
+        return self._known.get(key) or self._known.keep(key, self._anew(context))
+
+    def _anew(self, context: Context) -> _Admissions:
+        rulings = [rule_on(None, Context(context.protocol, context.world, cohort)) for cohort in self.cohorts]
+        decided = zip(self.cohorts, rulings, strict=True)
+        closed = frozenset(cohort.code for cohort, ruling in decided if ruling.outcome == "fail")
+        number = self._numbers.setdefault(closed, next(self._next))
+        depends_on = frozenset(name for ruling in rulings for name in ruling.depends_on)
+        return _Admissions(tuple(rulings), closed, number, depends_on)
+
+
+def _with_last(key: Key) -> Key:
+    return lambda traits: (key(traits), traits[-1])
 
 
 def reads_part(rule: Rule) -> bool:
@@ -271,7 +276,7 @@ def reads_part(rule: Rule) -> bool:
 
 
 def _cohort_verdicts(
-    context: Context, admissions: list[Ruling], lines: list[Line], groups: Mapping[str, Outcome]
+    context: Context, admissions: Iterable[Ruling], lines: list[Line], groups: Mapping[str, Outcome]
 ) -> tuple[CohortVerdict, ...]:
     excluding = [line for line in lines if line.can_exclude]
     waiting = [line for line in lines if line.must_wait]

@@ -449,7 +449,12 @@ class Answer(Base):
     @property
     def raw(self) -> Any:
         """The raw JSON value, equal to the one that was given."""
-        return None if self.value is None else json.loads(self.value)
+        return raw_answer(self.value)
+
+
+def raw_answer(value: str | None) -> Any:
+    """The raw JSON value that an answer's text says; None is "not known"."""
+    return None if value is None else json.loads(value)
 
 
 class Event(Base):

@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import selectinload
 
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import ReadSession, is_writing
-from app.store.models import ProtocolRow, Screening, SiteRow, TrialRow
+from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -115,6 +115,35 @@ def _site(row: SiteRow) -> Site:
 def token_hash(token: str) -> str:
     """What is kept of a token. It has 256 random bits, so a fast hash without salt is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Kept(NamedTuple):
+    """What a screening says, read once; for changing it there is `screening`."""
+
+    protocol_id: int
+    expires_at: datetime
+    as_of: date
+    consent_date: date | None
+    first_dose_date: date | None
+    raw_answers: dict[str, Any]
+
+
+_KEPT = (
+    select(*(getattr(Screening, name) for name in Kept._fields[:-1]), Answer.fact, Answer.value)
+    .outerjoin(Answer)
+    .where(Screening.token_hash == bindparam("token_hash"), Screening.expires_at > bindparam("at"))
+    .order_by(Answer.fact)
+)
+
+
+def check(session: ReadSession, *, token: str, at: datetime) -> Kept:
+    """What the screening that the token opens says, in one query. NotFound if there is none, or it has expired."""
+    rows = session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all()
+    if not rows:
+        raise NotFound("no such screening, or it has expired")
+    protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]
+    answers = {fact: raw_answer(value) for *_, fact, value in rows if fact is not None}
+    return Kept(protocol_id, expires_at, as_of, consent_date, first_dose_date, answers)
 
 
 def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:

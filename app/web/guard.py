@@ -59,7 +59,7 @@ class Guard:
             await send(message)
 
         try:
-            if scope["method"] in SAFE_METHODS or self._is_same_origin(Headers(scope=scope)):
+            if scope["method"] in SAFE_METHODS or self._is_same_origin(scope):
                 await self.app(scope, receive, send_guarded)
             else:
                 refusal = errors.answer(Request(scope), 403, "This was sent from another site's page.")
@@ -69,7 +69,10 @@ class Guard:
             if not started:
                 await response(scope, receive, send_guarded)
 
-    def _is_same_origin(self, headers: Headers) -> bool:
+    def _is_same_origin(self, scope: Scope) -> bool:
+        if not any(name in (b"origin", b"sec-fetch-site") for name, _ in scope["headers"]):
+            return True
+        headers = Headers(scope=scope)
         origin = headers.get("origin", "").lower()
         if origin in self.allowed_origins:
             return True

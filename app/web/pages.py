@@ -46,7 +46,7 @@ async def _posted(request: Request) -> Fields:
     return await read_form(request, app_of(request).settings.max_body_bytes)
 
 
-def _parts(request: Request) -> App:
+async def _parts(request: Request) -> App:  # a coroutine, because FastAPI would send a function to a thread
     return app_of(request)
 
 
@@ -133,7 +133,7 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def check_of(app: App, token: str, screening: Screening, request: Request) -> Check:
+def check_of(app: App, token: str, screening: Screening | queries.Kept, request: Request) -> Check:
     """The check that a screening's rows say, under the protocol it was begun with."""
     published = app.library.by_id(screening.protocol_id)
     raw = screening.raw_answers
@@ -141,7 +141,7 @@ def check_of(app: App, token: str, screening: Screening, request: Request) -> Ch
     return Check(f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request))
 
 
-def participant_of(published: Published, screening: Screening, raw: Mapping[str, Any]) -> Participant:
+def participant_of(published: Published, screening: Screening | queries.Kept, raw: Mapping[str, Any]) -> Participant:
     """The participant of a screening with these raw answers. Raises InvalidParticipant."""
     days = {name: getattr(screening, name) for name in ANCHORS}
     body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
@@ -151,7 +151,7 @@ def participant_of(published: Published, screening: Screening, raw: Mapping[str,
 def load(app: App, token: str, request: Request) -> Check:
     """The check that a token opens. Raises NotFound."""
     with app.database.read() as session:
-        return check_of(app, token, queries.screening(session, token=token, at=app.clock()), request)
+        return check_of(app, token, queries.check(session, token=token, at=app.clock()), request)
 
 
 def check_page(app: App, name: str, check: Check, request: Request, status: int = 200, **context: object) -> Response:

@@ -108,15 +108,21 @@ class QuestionView:
     why: str
     hint: str
     unit: str
-    options: list[tuple[str, str, str]]
+    options: tuple[tuple[str, str, str], ...]
     value: Any
     not_known: bool
     error: str
-    error_parts: set[str]
-    criteria: list[tuple[str, str]]
+    error_parts: frozenset[str]
+    criteria: tuple[tuple[str, str], ...]
     is_page_heading: bool
     alternative: "QuestionView | None"
     calculator: str
+
+    @property
+    def recurs(self) -> bool:
+        """Whether the question looks so for many: nothing is wrong, and nothing was typed in."""
+        typed = self.value and not self.options and self.type != "yes_no"
+        return not (self.error or typed) and (self.alternative is None or self.alternative.recurs)
 
 
 @dataclass(frozen=True)
@@ -162,16 +168,21 @@ def question_view(
         why=question.why,
         hint=question.hint,
         unit=type_.unit if isinstance(type_, Integer | Number | Age) else "",
-        options=[(o.value, o.label, o.hint) for o in getattr(type_, "options", ())],
-        value=form.typed.get(key) if form else shown(question, raw.get(key)),
+        options=tuple((o.value, o.label, o.hint) for o in getattr(type_, "options", ())),
+        value=_hashable(form.typed.get(key) if form else shown(question, raw.get(key))),
         not_known=key in form.not_known if form else saved_unknown,
         error=form.errors.get(key, "") if form else "",
-        error_parts=form.error_parts.get(key, set()) if form else set(),
-        criteria=[(criterion.code, criterion.title) for criterion in criteria_of(protocol, question)],
+        error_parts=frozenset(form.error_parts.get(key, ()) if form else ()),
+        criteria=tuple((criterion.code, criterion.title) for criterion in criteria_of(protocol, question)),
         is_page_heading=heading and alternative is None,
         alternative=question_view(protocol, alternative, raw, form, False) if alternative else None,
         calculator=CALCULATORS.get(key, ""),
     )
+
+
+def _hashable(value: Any) -> Any:
+    """What stands in the fields, fit to be compared as part of a view: a text, several as a tuple, or parts typed."""
+    return tuple(value) if isinstance(value, list) else value or ""
 
 
 _TYPES = {"age": "number"}

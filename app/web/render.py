@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -27,10 +27,14 @@ from jinja2 import (
     Undefined,
     UndefinedError,
 )
+from jinja2.runtime import Macro
+
+from app.rules.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
+REMEMBERED = 1024
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -166,8 +170,15 @@ class Pages:
             cache_size=-1,
             undefined=StrictInOwnTemplates if strict else Undefined,
         )
+        self._made: Memory[str] = Memory(REMEMBERED)
+        self.environment.globals["once"] = self._once
         self.environment.filters.update(long_date=long_date, moment=moment, number=number)
         self.environment.globals["asset"] = asset or Assets()
+
+    def _once(self, macro: Macro, view: Hashable, *constant: object) -> str:
+        """What a macro makes of a view, made once for all equal views; `constant` is always the same with them."""
+        made = self._made.get((macro, view))
+        return made if made is not None else self._made.keep((macro, view), macro(view, *constant))
 
     def render(self, name: str, context: Mapping[str, object] | None = None) -> str:
         """The whole page as text."""

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import TODAY, Plain, bodies, raw_value
 
+from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.facts import ANCHORS, Age
 from app.rules.participant import InvalidParticipant, read_participant
-from app.rules.protocol import ADMISSION
+from app.rules.protocol import ADMISSION, STATUSES
 from app.rules.verdict import Evaluator
 from app.trials import read_trial
 
@@ -30,8 +31,8 @@ PEOPLE = 2500
 SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 0.95)
 
 
-def said_by_engine(body: Plain) -> dict[str, Any]:
-    verdict = ENGINE.evaluate(read_participant(PROTOCOL, body, TODAY))
+def said_by_engine(body: Plain, engine: Evaluator = ENGINE) -> dict[str, Any]:
+    verdict = engine.evaluate(read_participant(engine.protocol, body, TODAY))
     results = [result for result in verdict.results if result.criterion.kind != "review"]
     shared = set.intersection(*(set(cohort.reasons) for cohort in verdict.cohorts)) - {ADMISSION}
     fails = [result.criterion.code for result in results if result.outcome == "fail"]
@@ -101,3 +102,20 @@ def test_synthetic_participants_changed_anywhere(data: st.DataObject) -> None:
     except InvalidParticipant:
         return  # a date after its bound, or an age that does not fit the birth date
     assert_agreement(body)
+
+
+@settings(max_examples=3 * settings.default.max_examples)
+@given(bodies(PROTOCOL, known=85), st.lists(st.sampled_from(STATUSES[1:]), min_size=10, max_size=10))
+def test_whatever_the_owner_says_of_the_readings(body: Plain, statuses: list[str]) -> None:
+    """Every reading assumed yes, assumed no or open, in any combination."""
+    plain = protocol_to_plain(PROTOCOL)
+    leaves = [reading for reading in plain["readings"] if reading["status"] != "convention"]
+    for reading, status in zip(leaves, statuses, strict=True):
+        reading["status"] = status
+    protocol = protocol_from_plain(plain)
+    held = {reading.code: reading.value for reading in protocol.readings if reading.status != "convention"}
+    dates = [date.fromisoformat(body[name]) for name in ANCHORS]
+    by_hand = handwritten.outcomes(body["answers"], *dates, held | body.get("readings", {}))
+    by_engine = said_by_engine(body, Evaluator(protocol, remember=0))
+    for part in ("verdict", "cohorts", "criteria", "by_cohort", "groups"):
+        assert by_engine[part] == by_hand[part], part

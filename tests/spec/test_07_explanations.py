@@ -5,9 +5,12 @@ from datetime import date
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 
+from app.rules.evaluate import Context
 from app.rules.facts import to_json
-from app.rules.finding import Finding
+from app.rules.finding import Finding, find
 from app.rules.participant import read_participant
+from app.rules.tree import IsYes
+from app.rules.truth import FALSE, TRUE, UNKNOWN
 from app.rules.verdict import Verdict, evaluate
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
@@ -27,6 +30,23 @@ def found(rule: Plain, answers: Plain, facts=FACTS, code: str = "I1", **more) ->
 
 def cited(finding: Finding) -> Plain:
     return {fact: to_json(value) for fact, value in finding.facts.items()}
+
+
+def test_a_finding_can_be_made_alone() -> None:
+    """A finding depends on nothing but the criterion, the cohort, and the values that its rules read."""
+    protocol = write(FACTS, {"E1": {"rule": A, "scope": B}}, {"c": {"admits": C}})
+    world = dict.fromkeys(("as_of", "consent_date", "first_dose_date"), TODAY)
+    context = Context(protocol, {**world, "a": True, "b": None, "c": False})
+    finding = find(protocol.criteria[0], context)
+    assert (finding.criterion, finding.cohort) == (protocol.criteria[0], None)
+    assert (finding.outcome, finding.scope, finding.truth, finding.route) == ("unknown", UNKNOWN, TRUE, UNKNOWN)
+    assert finding.facts == {"a": True}
+    assert finding.rules == (IsYes("b"), IsYes("a"))
+    cohort = protocol.cohorts[0]
+    admission = find(None, Context(protocol, context.world, cohort))
+    assert (admission.criterion, admission.cohort) == (None, cohort)
+    assert (admission.outcome, admission.scope, admission.truth) == ("fail", TRUE, FALSE)
+    assert admission.rules == (IsYes("c"),)
 
 
 # WHAT AN OUTCOME RESTS ON
@@ -221,6 +241,9 @@ def test_fixed_repeatable_and_in_time() -> None:
     assert change(SEX, {"sex": False}) == ("fixed", None)
     assert change(HEAVY, {"weight": 9}) == ("repeat", None)
     assert change(LONG_AGO, {"stop": "2022-03-01"}) == ("time", date(2027, 3, 1))
+    for amount, unit, day in ((28, "days", date(2026, 11, 29)), (6, "months", date(2027, 5, 1))):
+        window = {"elapsed": ["stop", ">=", amount, unit, "as_of"]}
+        assert change(window, {"stop": "2026-11-01"}) == ("time", day)
     assert change(ADULT, {"birth": "2009-05-06"}) == ("time", date(2027, 5, 6))
     assert change(ADULT, {"age": 17}) == ("time", None)
 

@@ -174,6 +174,21 @@ def test_the_path_of_an_interview() -> None:
     assert path({"a": True, "c": False, "b": False}) == [["a", "c"], ["b"]]
     assert path({"a": True, "c": False, "b": None}) == [["a", "c"], ["b"]]
     assert path({"a": False, "c": False, "b": True}) == [["a", "c"]]  # b was never asked
+    assert path({"a": False, "c": True, "b": True}) == [["a", "c"]]
+
+
+def test_the_path_to_all_reasons() -> None:
+    """With that goal an interview goes on, and so does its path."""
+    raw = plain(FACTS, {"E1": A, "E2": B}, sections=("first", "second"))
+    raw["questions"][1]["section"] = "second"
+    protocol = protocol_from_plain(raw)
+    interviewer = Interviewer(Evaluator(protocol))
+    for goal, path in (("verdict", [["a"]]), ("all_reasons", [["a"], ["b"]])):
+        for _ in range(2):
+            steps = interviewer.path(read_participant(protocol, body({"a": True, "b": None}), TODAY), goal)
+            assert [[question.key for question in step.questions] for step in steps] == path
+    participant = read_participant(protocol, body({"a": True}), TODAY)
+    assert len(interviewer.path(participant)) == 1  # the goal is the verdict
 
 
 def test_the_path_through_an_alternative() -> None:
@@ -194,8 +209,9 @@ def test_what_a_question_serves() -> None:
         "E1": {"rule": C, "scope": {"part": "expansion"}},
     }
     protocol = write(facts, criteria, cohorts, terms={"ill": A})
-    served = {q.key: [c.code for c in criteria_of(protocol, q)] for q in protocol.questions}
-    assert served == {"birth": ["I1"], "age": ["I1"], "a": ["I2"], "b": ["E1"], "c": ["E1"]}
+    for _ in range(2):
+        served = {q.key: [c.code for c in criteria_of(protocol, q)] for q in protocol.questions}
+        assert served == {"birth": ["I1"], "age": ["I1"], "a": ["I2"], "b": ["E1"], "c": ["E1"]}
 
 
 def test_when_a_question_counts_as_asked() -> None:

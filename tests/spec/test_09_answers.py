@@ -17,6 +17,7 @@ FACTS: dict[str, str | Plain] = {
     "weight": "weight",
     "stop": "date",
     "day": "exact date",
+    "grade": {"type": "integer", "min": 0, "max": 5},
     "birth": "birth",
     "age": "age",
 }
@@ -69,6 +70,7 @@ def test_null_is_asked_and_not_known() -> None:
         ("cells", ["car_t", "car_t"], "must name each option at most once"),
         ("cells", ["car_t", "nk"], "must hold only car_t, dli"),
         *[("cycles", raw, "must be a whole number from 1 to 9 (cycles)") for raw in (0, 10, 2.5, "3", True)],
+        ("grade", 6, "must be a whole number from 0 to 5"),
         *[("score", raw, "must be a multiple of 10") for raw in (5, 99, 41.0)],
         ("score", 110, "must be a whole number from 0 to 100 (%)"),
         *[("weight", raw, "must be a number from 0.5 to 400 (kg)") for raw in (0.49, 400.1, "70", True, 10**400)],

@@ -373,6 +373,13 @@ def test_a_rule_that_does_not_fit(rule: Plain, fault: str | None) -> None:
         assert found == [f"{at}: {fault}"]
 
 
+def test_a_unit_that_is_none_reaches_nowhere() -> None:
+    """Not even a single one of it."""
+    needs = "elapsed needs < or >=, days, months, years and one of as_of, consent_date, first_dose_date"
+    found = faults(put({"elapsed": ["stop", "<", 1, "weeks", "as_of"]}, "criteria", 2, "rule"))
+    assert found == [f"criterion E2 rule: {needs}", "criterion E2 rule: elapsed reaches at most 100 years"]
+
+
 def test_windows_reach_a_hundred_years() -> None:
     """And no further; no time at all is a window too."""
     for amount, unit in ((36_600, "days"), (1200, "months"), (100, "years"), (0, "days")):

@@ -201,6 +201,7 @@ def test_what_may_be_left_out() -> None:
     number, birth, age = (question.type for question in protocol.questions)
     assert (number.step, number.unit, birth.partial, birth.not_after, age.unit) == (1, "", True, None, "years")
     assert protocol.questions[0].hint == ""
+    assert protocol_from_plain(whole()).questions[1].type.options[0].hint == ""
     written = protocol_to_plain(protocol)
     assert set(written["questions"][0]) == {
         "key",
@@ -284,6 +285,7 @@ def test_a_protocol_that_is_written_wrongly(place: tuple[Any, ...], value: objec
         (("questions", 0, "can_change"), "protocol.questions[1]: lacks can_change"),
         (("questions", 1, "options", 0, "value"), "protocol.questions[2].options[1]: lacks value"),
         (("questions", 3, "min"), "protocol.questions[4]: lacks min"),
+        (("questions", 4, "max"), "protocol.questions[5]: lacks max"),
         (("questions", 8, "birth_date"), "protocol.questions[9]: lacks birth_date"),
         (("readings", 0, "status"), "protocol.readings[1]: lacks status"),
         (("criteria", 0, "rule"), "protocol.criteria[1]: lacks rule"),
@@ -311,6 +313,9 @@ def test_the_hash_is_that_of_the_content() -> None:
     turned = protocol_from_plain(dict(reversed(whole().items())))
     assert content_hash(protocol) == content_hash(turned)
     assert len(content_hash(protocol)) == 64
+    other = whole()
+    other["criteria"][0]["title"] = "Another"
+    assert content_hash(protocol_from_plain(other)) != content_hash(protocol)
     assert codec.canonical_json({"b": [1, "é"], "a": None}) == '{"a":null,"b":[1,"\\u00e9"]}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         codec.canonical_json(float("nan"))

@@ -88,7 +88,12 @@ RICH: dict[str, Any] = {
             "scope": {"any": [{"part": "main"}, {"part": "extension"}]},
             "rule": {
                 "any": [
-                    {"all": [{"includes": {"drugs": ["mu", "zeta"]}}, {"elapsed": ["started", ">=", 5, "years", "as_of"]}]},
+                    {
+                        "all": [
+                            {"includes": {"drugs": ["mu", "zeta"]}},
+                            {"elapsed": ["started", ">=", 5, "years", "as_of"]},
+                        ]
+                    },
                     {"elapsed": ["last_dose", "<", 6, "months", "first_dose_date"]},
                     {"elapsed": ["last_dose", "<", 14, "days", "consent_date"]},
                     {"not": {"any": [{"compare": ["packs", ">", 20]}, {"compare": ["weight", ">=", 0.1]}]}},
