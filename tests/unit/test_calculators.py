@@ -297,9 +297,7 @@ def test_plain_is_read_back(value: Decimal) -> None:
     assert not ("." in text and text.endswith("0"))
 
 
-@given(
-    st.dictionaries(st.sampled_from([*ecg_fields(1), *ecg_fields(2), *ecg_fields(3)]), st.text())
-)
+@given(st.dictionaries(st.sampled_from([*ecg_fields(1), *ecg_fields(2), *ecg_fields(3)]), st.text()))
 def test_any_post_gives_working_or_faults(posted: dict[str, str]) -> None:
     read = read_qtcf(posted)
     assert (read.working is None) == bool(read.errors)

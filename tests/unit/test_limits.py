@@ -48,7 +48,7 @@ def test_forgetting_changes_no_question(goal: Goal, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_search_that_gives_up_asks() -> None:
-    """A question on which the search runs out counts as able to change the goal: better one too many than one too few."""
+    """A question on which the search runs out counts as able to change the goal: better asked than left out."""
     drug = {"yes": "other_investigational_drug"}
     either = {"any": [{"all": [drug, {"reading": "X7"}]}, {"all": [{"not": drug}, {"reading": "X9"}]}]}
     plain = protocol_to_plain(PROTOCOL)
