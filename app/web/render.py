@@ -29,17 +29,13 @@ from jinja2 import (
 )
 from jinja2.runtime import Macro
 
+from app.rules.explain import MONTHS
 from app.rules.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 REMEMBERED = 1024
-
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
