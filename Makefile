@@ -20,7 +20,7 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 	$(BIN)/python -m app check --strict
 
-bench: .venv/bench
+bench: .venv/test
 	$(BIN)/python tests/bench/run.py
 
 mutation: .venv/mutation
@@ -48,10 +48,6 @@ clean:
 .venv/lint: pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@ .venv/run .venv/test
-
-.venv/bench: pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
-	@touch $@
 
 .venv/mutation: pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,mutation]'

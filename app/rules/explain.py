@@ -399,9 +399,9 @@ def _age_words(context: Context, fact: str) -> str | None:
     type_ = context.protocol.question_by_key[fact].type
     if not isinstance(type_, Age) or (birth := context.world[type_.birth_date]) is None:
         return None
-    low, high = numbers(fact, context) or (0, 0)
-    years = number_words(low) if low == high else f"{number_words(low)} or {number_words(high)}"
-    years = years if high - low <= 1 else f"{number_words(low)} to {number_words(high)}"
+    interval = numbers(fact, context)
+    assert interval is not None
+    years = " or ".join(number_words(bound) for bound in dict.fromkeys(interval))  # a date spans a year at the most
     return f"{_with_unit(context.protocol.question_by_key[fact], years)}, born {partial_words(birth)}"
 
 

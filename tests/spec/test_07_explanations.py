@@ -301,6 +301,38 @@ def test_a_day_is_found_through_terms_and_parts() -> None:
     assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts) == ("time", date(2027, 3, 1))
 
 
+def test_a_matter_of_time_without_a_date() -> None:
+    """An answer may be said to change with time though nothing tells when; an age may be given without a birth date."""
+    undated = CHANGES | {"healing": {"type": "yes_no", "can_change": "time"}}
+    finding = found({"yes": "healing"}, {"healing": False}, undated)
+    assert (finding.can_change, finding.passes_from) == ("time", None)
+    child = {"rule": SEX, "scope": {"not": ADULT}}
+    assert change(child, {"sex": True, "age": 15}, code="E1") == ("time", None)  # at 18 it no longer applies
+    both = {"all": [HEAVY, ADULT]}
+    assert change(both, {"weight": 9, "age": 15}) == ("repeat", None)
+    assert change(both, {"weight": 9, "birth": "2009-05-06"}) == ("repeat", None)
+    assert change({"all": [SEX, ADULT]}, {"sex": False, "age": 15}) == ("fixed", None)
+    assert change({"all": [{"compare": ["age", ">", 18]}, HEAVY]}, {"weight": 9, "age": 18}) == ("repeat", None)
+    teens = {"all": [{"compare": ["age", ">=", 12]}, {"compare": ["age", "<", 18]}]}
+    assert change(teens, {"age": 10}) == ("time", None)
+    assert change(teens, {"age": 20}) == ("fixed", None)
+    assert change({"all": [teens, HEAVY]}, {"weight": 9, "age": 20}) == ("fixed", None)
+
+
+def test_a_date_that_is_fixed_still_grows_older() -> None:
+    """Its window opens by itself; beside something to repeat, that is what is waited for, unless the window has closed."""
+    fixed = CHANGES | {"onset": {"type": "date", "can_change": "fixed"}}
+    old = {"all": [HEAVY, {"elapsed": ["onset", ">=", 5, "years", "as_of"]}]}
+    new = {"all": [HEAVY, {"elapsed": ["onset", "<", 5, "years", "as_of"]}]}
+    for rule, onset, can_change in (
+        (old, "2024-01-01", "repeat"),
+        (old, "2010-01-01", "repeat"),
+        (new, "2024-01-01", "repeat"),
+        (new, "2010-01-01", "fixed"),
+    ):
+        assert found(rule, {"weight": 9, "onset": onset}, fixed).can_change == can_change, (rule, onset)
+
+
 def test_a_window_that_closes_never_passes() -> None:
     """Time only runs forward: what failed for being too long ago, or too old, does so for ever."""
     recent = {"elapsed": ["stop", "<", 5, "years", "as_of"]}

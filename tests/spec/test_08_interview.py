@@ -1,5 +1,6 @@
 """8. The interview: which questions are asked, and when."""
 
+import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
 from app.rules.ask import Interviewer, criteria_of, is_asked
@@ -250,6 +251,69 @@ def test_lists_that_rules_tell_apart() -> None:
     one, two = {"includes": {"cells": ["car_t", "car_nk"]}}, {"includes": {"cells": ["dli"]}}
     assert values(cells, "cells", one) == [(), ("car_t",)]
     assert values(cells, "cells", one, two) == [(), ("car_t",), ("dli",), ("car_t", "dli")]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "step", "sign", "limit", "tried"),
+    [
+        (0, 100, 1, ">=", 4, [0, 4]),
+        (0, 100, 1, ">", 4, [0, 5]),
+        (0, 100, 1, "<", 2.5, [0, 3]),
+        (-9, 9, 3, "<", -4, [-9, -3]),
+        (-9, 9, 3, "<=", -6, [-9, -3]),
+        (-8, 8, 3, "<", 0, [-6, 0]),
+        (1, 99, 10, ">=", 85, [10, 90]),
+        (1, 99, 10, ">", 89, [10, 90]),
+        (1, 99, 10, ">", 90, [10]),
+        (5, 5 + 1, 1, ">", 5, [5, 6]),
+        (0, 9, 1, ">=", 9, [0, 9]),
+        (0, 9, 1, "<=", 0, [0, 1]),
+    ],
+)
+def test_whole_numbers_that_rules_tell_apart(
+    minimum: int, maximum: int, step: int, sign: str, limit: float, tried: list[int]
+) -> None:
+    """The multiples of the step next to a limit, and those at the ends of the range."""
+    facts: dict[str, str | Plain] = {"n": {"type": "integer", "min": minimum, "max": maximum, "step": step}}
+    assert values(facts, "n", {"compare": ["n", sign, limit]}) == tried
+
+
+def test_numbers_at_the_ends_are_tried() -> None:
+    """A limit may be the end of the range itself."""
+    facts: dict[str, str | Plain] = {"n": {"type": "number", "min": 1, "max": 9}}
+    assert values(facts, "n", {"compare": ["n", "<=", 1]}) == [1, 5]
+    assert values(facts, "n", {"compare": ["n", ">=", 9]}) == [1, 9]
+    assert values(facts, "n", {"compare": ["n", ">", 9]}) == [1]
+    both = {"compare": ["n", ">=", 4]}, {"compare": ["n", ">", 4]}
+    assert values(facts, "n", *both) == [1, 4, 6.5]
+
+
+def test_values_come_from_every_rule() -> None:
+    """Rules and scopes of criteria, terms, admissions and parts."""
+    limits = {"rule": 10, "scope": 20, "term": 30, "admits": 40, "part": 50}
+    at = {place: {"compare": ["n", ">=", limit]} for place, limit in limits.items()}
+    criteria = {"E1": {"rule": {"all": [at["rule"], {"part": "p"}]}, "scope": at["scope"]}}
+    protocol = write(
+        {"n": "count"}, criteria, {"c": {"admits": at["admits"], "parts": {"p": at["part"]}}}, {"t": at["term"]}
+    )
+    assert Domains(protocol).values("n", Dates(TODAY, TODAY, TODAY)) == (0, 10, 20, 30, 40, 50)
+
+
+def test_no_day_is_tried_after_its_bound() -> None:
+    """Nor one before 1900."""
+    birth: dict[str, str | Plain] = {"birth": "birth", "age": "age"}
+    assert values(birth, "birth", {"compare": ["age", ">=", 0]}) == ["1900-01-01"]
+    assert values(birth, "birth", {"compare": ["age", ">", 0]}) == ["1900-01-01", "2025-11-23"]
+    assert values(birth, "birth", {"compare": ["age", ">=", 1]}, {"compare": ["age", ">", 1]}) == [
+        "1900-01-01",
+        "2024-11-23",
+        "2025-11-23",
+    ]
+    window = {"elapsed": ["stop", ">=", 0, "days", "as_of"]}
+    assert values({"stop": "date"}, "stop", window) == ["1900-01-01"]
+    for amount, unit, day in ((28, "days", "2026-10-26"), (2, "months", "2026-09-23"), (100, "years", "1926-11-23")):
+        window = {"elapsed": ["stop", "<", amount, unit, "as_of"]}
+        assert values({"stop": "date"}, "stop", window) == ["1900-01-01", day]
 
 
 def test_dates_that_rules_tell_apart() -> None:

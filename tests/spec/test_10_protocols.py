@@ -244,9 +244,10 @@ def test_steps() -> None:
         raw["questions"][3].update({"min": 1, "max": 9, "step": 10})
 
     assert faults(no_multiple) == ["question count: no multiple of the step lies in the range"]
-    raw = base()
-    raw["questions"][3].update({"min": 1, "max": 10, "step": 10})
-    protocol_from_plain(raw)
+    for minimum in (1, 9, 10):
+        raw = base()
+        raw["questions"][3].update({"min": minimum, "max": 14, "step": 10})
+        protocol_from_plain(raw)
 
 
 def test_an_age_and_its_birth_date_belong_together() -> None:
@@ -287,6 +288,7 @@ def test_an_age_is_a_human_one() -> None:
         assert faults(put({"compare": ["age", "<", limit]}, "criteria", 3, "rule")) == [whole]
     for limit in (0, 150, 18.0):
         raw = base()
+        raw["questions"][7]["max"] = 150
         put({"compare": ["age", "<", limit]}, "criteria", 3, "rule")(raw)
         protocol_from_plain(raw)
 
@@ -500,6 +502,9 @@ def test_a_chain_of_terms_is_as_deep_as_its_sum() -> None:
     chain = [NamedRule("t0", "T", All((IsYes("a"), nested(3, IsYes("a")))))]  # five levels
     for number in range(1, 26):
         chain.append(NamedRule(f"t{number}", "T", Term(f"t{number - 1}")))
+    same = (NamedRule("t", "T", IsYes("a")), NamedRule("t", "T", IsYes("a")))
+    with pytest.raises(InvalidProtocol, match="^term t: is given twice$"):
+        one(SPARE, Term("t"), same)
     assert evaluate(one(SPARE, Term("t25"), tuple(chain)), read_participant(one(SPARE, IsYes("a")), body({}), TODAY))
     chain.append(NamedRule("t26", "T", Term("t25")))
     with pytest.raises(InvalidProtocol, match=r"^criterion I1 rule: is nested deeper than 30, terms opened$"):

@@ -190,6 +190,7 @@ def test_what_may_be_left_out() -> None:
     raw = plain(
         {
             "n": {"type": "integer", "min": 0, "max": 9},
+            "x": {"type": "number", "min": 0, "max": 9},
             "birth": {"type": "date", "alternative": "age"},
             "age": {"type": "age", "min": 0, "max": 120, "birth_date": "birth"},
         },
@@ -198,8 +199,9 @@ def test_what_may_be_left_out() -> None:
     for name in ("terms", "readings", "groups"):
         del raw[name]
     protocol = protocol_from_plain(raw)
-    number, birth, age = (question.type for question in protocol.questions)
+    number, decimal, birth, age = (question.type for question in protocol.questions)
     assert (number.step, number.unit, birth.partial, birth.not_after, age.unit) == (1, "", True, None, "years")
+    assert decimal.unit == ""
     assert protocol.questions[0].hint == ""
     assert protocol_from_plain(whole()).questions[1].type.options[0].hint == ""
     written = protocol_to_plain(protocol)
@@ -228,6 +230,7 @@ def test_what_may_be_left_out() -> None:
         (("sections", 0, "title"), 1, "protocol.sections[1].title: takes a text"),
         (("sections", 0, "colour"), "red", "protocol.sections[1]: unknown field colour"),
         (("version",), 2, "protocol: unknown field version"),
+        (("sections", 0), {"key": "s", "title": "S", "b": 1, "a": 2}, "protocol.sections[1]: unknown field b, a"),
         (("nct_id",), None, "protocol.nct_id: takes a text"),
         (("questions", 0, "type"), "text", "protocol.questions[1]: no type 'text'"),
         (("questions", 0, "min"), 3, "protocol.questions[1]: unknown field min"),

@@ -175,6 +175,10 @@ def test_a_criterion_that_depends_on_the_cohort() -> None:
         "Age at consent: 69 years (at least 18 years); the cohort belongs to the expansion part."
     )
     assert sentence("E15", adult_mds | {"mds_origin": "de_novo"}) == f"{by_part}clear."
+    assert sentence("E15", adult_mds) == (
+        f"{by_part}not known. Not known: Origin of the MDS. Known so far: Diagnosis: Myelodysplastic syndrome (MDS); "
+        "Age at consent: 69 years (at least 18 years); the cohort belongs to the expansion part."
+    )
     assert sentence("E15", {"country": "US", "age_years": 69, "diagnosis": "aml"}) == (
         "Does not apply. Diagnosis: Acute myeloid leukemia (AML)."
     )
@@ -327,6 +331,12 @@ def test_a_number_between_two_bounds() -> None:
     assert reason(odd({"all": [inner, {"compare": ["qtcf_ms", "<", 500]}]}), {"qtcf_ms": 450}) == (
         "QTcF: 450 ms (at least 400 and below 500 ms)."
     )
+    upper = {"all": [{"compare": ["qtcf_ms", sign, limit]} for sign, limit in (("<=", 400), ("<", 500))]}
+    assert reason(odd(upper), {"qtcf_ms": 350}) == "QTcF: 350 ms (at most 400 ms)."
+    between = {"all": [{"compare": ["qtcf_ms", ">", 300]}, {"compare": ["qtcf_ms", "<=", 400]}]}
+    assert reason(odd(between), {"qtcf_ms": 350}) == "QTcF: 350 ms (above 300 and at most 400 ms)."
+    ages = {"all": [{"compare": ["age_years", ">", 17]}, {"compare": ["age_years", "<", 75]}]}
+    assert reason(odd(ages), {"age_years": 40}) == "Age at consent: 40 years (over 17 and under 75 years)."
     strict = {"all": [{"compare": ["qtcf_ms", sign, 400]} for sign in (">=", ">")]}
     assert reason(odd(strict), {"qtcf_ms": 450}) == "QTcF: 450 ms (above 400 ms)."
     assert reason(odd({"compare": ["qtcf_ms", "<=", 400]}), {"qtcf_ms": 450}) == "QTcF: 450 ms (above 400 ms)."
@@ -342,6 +352,70 @@ def test_ages_from_a_partial_birth_date() -> None:
     rule = {"compare": ["age_years", ">=", 2]}
     assert reason(odd(rule), {"birth_date": "1970"}) == "Age at consent: 55 or 56 years, born 1970 (at least 2 years)."
     assert reason(odd(rule), {"birth_date": "1970-05"}) == "Age at consent: 56 years, born May 1970 (at least 2 years)."
+
+
+def test_only_what_decides_is_said() -> None:
+    """Beside one reason that excludes, what would not have excluded is left out; so is the rule where the scope is false."""
+    negative = {"hiv": "negative", "hepatitis_b_active": True, "hepatitis_c_active": False, "sars_cov_2": False}
+    assert sentence("E5", negative) == "Active hepatitis B: yes."
+    old = {"rule": {"compare": ["age_years", ">=", 75]}, "scope": {"compare": ["age_years", "<", 18]}}
+    plain = protocol_to_plain(odd({"always": True}))
+    plain["criteria"][0] |= old
+    assert reason(protocol_from_plain(plain), {"age_years": 40}) == (
+        "Does not apply. Age at consent: 40 years (at least 18 years)."
+    )
+    plain["criteria"][0]["scope"] = {"all": [{"compare": ["age_years", ">=", 10]}, {"yes": "gvhd"}]}
+    assert reason(protocol_from_plain(plain), {"age_years": 40}) == "Age at consent: 40 years (under 75 years)."
+
+
+def test_a_cohort_of_several_parts() -> None:
+    """Only the part that is asked for is spoken of, and none where it does not decide."""
+    plain = protocol_to_plain(odd({"part": "part_a"}))
+    plain["cohorts"][0]["parts"] = {"part_a": {"yes": "gvhd"}, "part_b": {"yes": "prior_hsct"}}
+    answers: dict[str, Any] = {"gvhd": True, "prior_hsct": True}
+    assert reason(protocol_from_plain(plain), answers) == (
+        "Graft-versus-host disease: yes; the cohort belongs to the part a part."
+    )
+    plain["criteria"][0]["rule"] = {"all": [{"yes": "prior_hsct"}, {"part": "part_a"}]}
+    assert reason(protocol_from_plain(plain), {"prior_hsct": True}) == (
+        "Not known: Graft-versus-host disease. Known so far: Earlier HSCT: yes."
+    )
+    expansion = few("E15", "adult-expansion-mds")
+    assert reason(expansion, {"age_years": 69, "diagnosis": "mds", "mds_origin": "de_novo"}) == (
+        "Origin of the MDS: De novo."
+    )
+
+
+def few(code: str, cohort: str) -> Protocol:
+    """The built-in trial with one criterion and one cohort."""
+    plain = protocol_to_plain(PROTOCOL) | {"groups": []}
+    plain["criteria"] = [criterion for criterion in plain["criteria"] if criterion["code"] == code]
+    plain["cohorts"] = [each for each in plain["cohorts"] if each["code"] == cohort]
+    return protocol_from_plain(plain)
+
+
+def test_one_date_held_to_two_windows() -> None:
+    windows = [
+        {"elapsed": ["autoimmune_last_active_date", *window]}
+        for window in ([">=", 1, "years", "as_of"], ["<", 5, "years", "as_of"])
+    ]
+    assert reason(odd({"all": windows}), {"autoimmune_last_active_date": "2024-11-01"}) == (
+        "Autoimmune disease last active: 1 November 2024 (at least 1 year before the day of this evaluation on "
+        "22 November 2026, less than 5 years before the day of this evaluation on 22 November 2026)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [("hrs", "1 hrs"), ("days", "1 day"), ("ms", "1 ms"), ("kg", "1 kg"), ("", "1"), ("%", "1%"), ("/min", "1 /min")],
+)
+def test_one_of_a_unit(unit: str, words: str) -> None:
+    plain = protocol_to_plain(PROTOCOL)
+    question = next(question for question in plain["questions"] if question["key"] == "qtcf_ms")
+    question |= {"unit": unit, "min": 0}
+    number = protocol_from_plain(plain).question_by_key["qtcf_ms"]
+    assert explain.value_words(number, 1) == words
+    assert explain.value_words(number, 2) == words.replace("1", "2").replace("day", "days")
 
 
 def test_one_of_a_unit_of_time() -> None:

@@ -12,8 +12,9 @@ from app.rules.ask import Interviewer
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.participant import Participant, read_participant
 from app.rules.protocol import Protocol
+from app.rules.report import Reporter, report
 from app.rules.search import Goal
-from app.rules.verdict import Evaluator
+from app.rules.verdict import Evaluator, evaluate
 from app.trials import read_trial
 
 TODAY = date(2026, 11, 22)
@@ -39,12 +40,37 @@ def steps(goal: Goal) -> list[list[str]]:
     return [[question.key for question in step.questions] if step else [] for step in found]
 
 
-@pytest.mark.parametrize("goal", ["verdict", "all_reasons"])
+GOALS: tuple[Goal, ...] = ("verdict", "all_reasons")
+
+
+@pytest.mark.parametrize("goal", GOALS)
 def test_forgetting_changes_no_question(goal: Goal, monkeypatch: pytest.MonkeyPatch) -> None:
     before = steps(goal)
     monkeypatch.setattr(search, "REMEMBERED", 1)
     monkeypatch.setattr(domain, "REMEMBERED", 1)
     assert steps(goal) == before
+
+
+def test_what_is_remembered_of_one_participant_is_not_said_of_another() -> None:
+    """An engine, a reporter and an interviewer for all say what new ones would."""
+    engine, reporter, interviewer = Evaluator(PROTOCOL), Reporter(PROTOCOL, b'"a":1'), Interviewer(Evaluator(PROTOCOL))
+    people = [answered(answers) for answers in INTERVIEWS]
+    people += [answered({**answers, "mds_origin": "mds_mpn"}) for answers in INTERVIEWS]
+    for country in ("JP", "US", None):
+        for age in (17, 18, None):
+            for origin in ("therapy_related", "de_novo", None):
+                answers = {"country": country, "age_years": age, "diagnosis": "mds", "mds_origin": origin}
+                people.append(answered({key: value for key, value in answers.items() if value is not None}))
+    people += [answered({"birth_date": "2008"}), answered({"birth_date": "2008-01-01"}), answered({"birth_date": None})]
+    people += [read_participant(PROTOCOL, {"answers": {}, "readings": {"X7": held}}, TODAY) for held in (True, False)]
+    for _ in range(2):
+        for participant in people:
+            fresh = evaluate(PROTOCOL, participant)
+            assert reporter.report(engine.evaluate(participant)) == report(fresh, b'"a":1')
+            for goal in GOALS:
+                alone = Interviewer(Evaluator(PROTOCOL))
+                assert interviewer.interview(participant, goal) == alone.interview(participant, goal)
+                assert interviewer.path(participant, goal) == alone.path(participant, goal)
 
 
 def test_a_search_that_gives_up_asks() -> None:

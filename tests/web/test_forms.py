@@ -66,7 +66,7 @@ def test_decimals_with_a_point_or_a_comma(data: st.DataObject, mark: str, spaces
     whole, part = data.draw(st.integers(1, 399)), data.draw(st.integers(0, 99))
     typed = f"{spaces}{whole}{mark}{part:02}{spaces}"
     form = read_step(PROTOCOL, [PROTOCOL.question_by_key["weight_kg"]], {"weight_kg": [typed]}, DATES)
-    assert form.answers == {"weight_kg": whole + part / 100}
+    assert form.answers == {"weight_kg": float(f"{whole}.{part:02}")}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
