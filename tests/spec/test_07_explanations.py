@@ -320,7 +320,7 @@ def test_a_matter_of_time_without_a_date() -> None:
 
 
 def test_a_date_that_is_fixed_still_grows_older() -> None:
-    """Its window opens by itself; beside something to repeat, that is what is waited for, unless the window has closed."""
+    """Its window opens by itself; beside something to repeat, that is waited for, unless the window has closed."""
     fixed = CHANGES | {"onset": {"type": "date", "can_change": "fixed"}}
     old = {"all": [HEAVY, {"elapsed": ["onset", ">=", 5, "years", "as_of"]}]}
     new = {"all": [HEAVY, {"elapsed": ["onset", "<", 5, "years", "as_of"]}]}

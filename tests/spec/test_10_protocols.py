@@ -503,7 +503,7 @@ def test_a_chain_of_terms_is_as_deep_as_its_sum() -> None:
     for number in range(1, 26):
         chain.append(NamedRule(f"t{number}", "T", Term(f"t{number - 1}")))
     same = (NamedRule("t", "T", IsYes("a")), NamedRule("t", "T", IsYes("a")))
-    with pytest.raises(InvalidProtocol, match="^term t: is given twice$"):
+    with pytest.raises(InvalidProtocol, match=r"^term t: is given twice$"):
         one(SPARE, Term("t"), same)
     assert evaluate(one(SPARE, Term("t25"), tuple(chain)), read_participant(one(SPARE, IsYes("a")), body({}), TODAY))
     chain.append(NamedRule("t26", "T", Term("t25")))

@@ -355,7 +355,7 @@ def test_ages_from_a_partial_birth_date() -> None:
 
 
 def test_only_what_decides_is_said() -> None:
-    """Beside one reason that excludes, what would not have excluded is left out; so is the rule where the scope is false."""
+    """What would not have excluded is left out beside what did, and so is the rule where the scope is false."""
     negative = {"hiv": "negative", "hepatitis_b_active": True, "hepatitis_c_active": False, "sars_cov_2": False}
     assert sentence("E5", negative) == "Active hepatitis B: yes."
     old = {"rule": {"compare": ["age_years", ">=", 75]}, "scope": {"compare": ["age_years", "<", 18]}}
