@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 
-from app.rules.evaluate import Context
+from app.rules.evaluate import Context, decide
 from app.rules.facts import to_json
 from app.rules.finding import Finding, find
 from app.rules.participant import read_participant
@@ -47,6 +47,12 @@ def test_a_finding_can_be_made_alone() -> None:
     assert (admission.criterion, admission.cohort) == (None, cohort)
     assert (admission.outcome, admission.scope, admission.truth) == ("fail", TRUE, FALSE)
     assert admission.rules == (IsYes("c"),)
+
+
+def test_without_a_cohort_no_part_is_known() -> None:
+    """Outside of any cohort nobody can say to which part it belongs."""
+    protocol = write(FACTS, {"I1": {"part": "p"}}, {"c": EVERYBODY | {"parts": {"p": {"always": True}}}})
+    assert decide(protocol.criteria[0].rule, Context(protocol, {})) is UNKNOWN
 
 
 # WHAT AN OUTCOME RESTS ON
@@ -268,6 +274,12 @@ def test_several_things_may_have_to_pass() -> None:
     assert later == ("time", date(2027, 3, 1))
 
 
+def test_a_date_that_is_not_known_does_not_hinder() -> None:
+    """What need not pass has no day."""
+    rule = {"all": [ADULT, {"any": [LONG_AGO, HEAVY]}]}
+    assert change(rule, {"birth": "2009-05-06", "weight": 20}) == ("time", date(2027, 5, 6))
+
+
 def test_a_partial_date_passes_on_the_day_on_which_it_surely_does() -> None:
     """Of a month or a year the last day counts, also where it was cut at the day of the evaluation."""
     assert change(LONG_AGO, {"stop": "2022-03"}) == ("time", date(2027, 3, 31))
@@ -336,6 +348,8 @@ def test_a_date_that_is_fixed_still_grows_older() -> None:
 def test_a_window_that_closes_never_passes() -> None:
     """Time only runs forward: what failed for being too long ago, or too old, does so for ever."""
     recent = {"elapsed": ["stop", "<", 5, "years", "as_of"]}
+    finding = found({"all": [recent, HEAVY, LONG_AGO]}, {"weight": 9, "stop": "2010"}, CHANGES)
+    assert (finding.can_change, finding.passes_from) == ("repeat", None)
     finding = found(recent, {"stop": "2010"}, CHANGES)
     assert (finding.outcome, finding.passes_from) == ("fail", None)
     finding = found({"compare": ["age", "<", 18]}, {"birth": "1970"}, CHANGES)

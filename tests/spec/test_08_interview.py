@@ -127,6 +127,19 @@ def test_a_closed_cohort_asks_nothing() -> None:
     assert asked(protocol, {"a": True}) == ["b"]
 
 
+def test_a_part_that_rests_on_answers_is_asked_about() -> None:
+    """Where the cohort's part is still open, so is what depends on it."""
+    cohorts = {
+        "one": EVERYBODY | {"parts": {"expansion": A, "escalation": C}},
+        "two": EVERYBODY | {"parts": {"expansion": {"always": True}}},
+    }
+    protocol = write(FACTS, {"E1": {"rule": B, "scope": {"part": "expansion"}}}, cohorts)
+    assert asked(protocol, {}) == ["a", "b"]
+    assert asked(protocol, {"b": False}) == []
+    assert asked(protocol, {"b": True}) == ["a"]
+    assert asked(protocol, {"a": None, "b": True}) == []
+
+
 def test_a_decided_group_asks_nothing() -> None:
     """One route is enough: the others are not asked for, unless all reasons are wanted."""
     criteria = {code: {"rule": rule, "group": "disease"} for code, rule in (("I1", A), ("I2", B))}

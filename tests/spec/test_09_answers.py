@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from authoring import TODAY, Plain, choice, many, table, write
 
-from app.rules.facts import Dates, to_json
-from app.rules.participant import InvalidParticipant, Participant, read_participant
+from app.rules.facts import Dates, Refusal, to_json
+from app.rules.participant import InvalidParticipant, Participant, read_answer, read_participant
 
 FACTS: dict[str, str | Plain] = {
     "fever": "yes_no",
@@ -94,6 +94,16 @@ def test_what_does_not_fit_is_refused(fact: str, raw: object, message: str) -> N
     repeats the value. Nothing is clamped or ignored.
     """
     assert refused({fact: raw}) == [(fact, message)]
+
+
+def test_one_answer_can_be_read_alone() -> None:
+    """As a form does that has only one question."""
+    fever = PROTOCOL.question_by_key["fever"]
+    dates = Dates(TODAY, TODAY, TODAY)
+    assert read_answer(fever, False, dates) is False
+    assert read_answer(fever, None, dates) is None
+    with pytest.raises(Refusal, match="must be true or false"):
+        read_answer(fever, 0, dates)
 
 
 def test_numbers_at_the_ends_are_accepted() -> None:
