@@ -8,6 +8,7 @@ import calendar
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 Unit = Literal["days", "months", "years"]
@@ -28,6 +29,9 @@ class PartialDate:
     first: date
     last: date
 
+    def __hash__(self) -> int:
+        return hash(self.text)  # which takes a tenth of the time and tells nearly all apart
+
     @property
     def is_exact(self) -> bool:
         """Whether the interval is a single day."""
@@ -42,9 +46,10 @@ class PartialDate:
 
     def cut(self, bound: date) -> "PartialDate":
         """The part of the interval that is not after `bound`; the text stays as given."""
-        return replace(self, last=min(self.last, bound))
+        return self if self.last <= bound else replace(self, last=bound)
 
 
+@lru_cache(maxsize=8192)
 def read_partial(text: str) -> PartialDate | None:
     """`YYYY[-MM[-DD]]` as an interval, or None where that is no date between the bounds."""
     match = PARTIAL.fullmatch(text)
