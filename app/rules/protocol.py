@@ -18,6 +18,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -167,6 +168,18 @@ class Cohort:
         object.__setattr__(self, "parts", tuple(sorted(self.parts, key=lambda part: part[0])))
 
 
+@dataclass(frozen=True, slots=True)
+class EditCheck:
+    """Answers that cannot both be true, or hardly: where `rule` surely holds, the user is asked to check them.
+
+    `message` is one sentence that names each by its label. A check never changes a verdict or blocks anything.
+    """
+
+    code: str
+    message: str
+    rule: Rule
+
+
 @dataclass(frozen=True)
 class Protocol:
     """One immutable version of a trial's questions, criteria, cohorts and readings.
@@ -182,6 +195,7 @@ class Protocol:
     groups: tuple[Group, ...]
     criteria: tuple[Criterion, ...]
     cohorts: tuple[Cohort, ...]
+    edit_checks: tuple[EditCheck, ...] = ()
     question_by_key: dict[str, Question] = field(init=False, repr=False, compare=False)
     term_by_name: dict[str, NamedRule] = field(init=False, repr=False, compare=False)
     reading_by_code: dict[str, Reading] = field(init=False, repr=False, compare=False)
@@ -233,6 +247,7 @@ class _Checker:
         yield from self._questions()
         yield from self._criteria()
         yield from self._cohorts()
+        yield from self._edit_checks()
 
     def _names(self) -> Iterator[str]:
         protocol = self.protocol
@@ -244,7 +259,7 @@ class _Checker:
         )
         codes = [criterion.code for criterion in protocol.criteria]
         codes += [group.code for group in protocol.groups] + [cohort.code for cohort in protocol.cohorts]
-        codes += [reading.code for reading in protocol.readings]
+        codes += [reading.code for reading in protocol.readings] + [check.code for check in protocol.edit_checks]
         for what, names, pattern in (*keys, ("code", codes, _CODE)):
             for name in sorted({name for name in names if names.count(name) > 1}):
                 yield f"{what} {name}: is given twice"
@@ -290,6 +305,8 @@ class _Checker:
             yield f"group {group.code} title", group.title
         for cohort in protocol.cohorts:
             yield f"cohort {cohort.code} title", cohort.title
+        for check in protocol.edit_checks:
+            yield f"edit check {check.code} message", check.message
 
     def _questions(self) -> Iterator[str]:
         sections = {section.key for section in self.protocol.sections}
@@ -323,6 +340,8 @@ class _Checker:
         for node in walk(rule):
             if isinstance(node, FACT_RULES):
                 yield node.fact
+                if isinstance(node, ExceedsAge):
+                    yield node.age
             elif isinstance(node, Term):
                 yield from self._facts(rules[node.name])
 
@@ -420,12 +439,33 @@ class _Checker:
                 yield f"{at}: names a part twice"
             yield from self._known_readings(at, cohort.readings)
 
+    def _edit_checks(self) -> Iterator[str]:
+        """A check compares answers with each other, and nothing else."""
+        for check in self.protocol.edit_checks:
+            at = f"edit check {check.code}"
+            faults = list(self._rule(at, check.rule, parts=False, terms=self._all_terms(), intervals=True))
+            yield from faults
+            if faults:
+                continue
+            if self._reads_reading(check.rule):
+                yield f"{at}: rests on a reading, which is no answer"
+            if len(set(self._facts(check.rule))) < 2:
+                yield f"{at}: needs two answers that it compares"
+
+    def _reads_reading(self, rule: Rule) -> bool:
+        rules = {term.name: term.rule for term in self.protocol.terms}
+        nodes = list(walk(rule))
+        opened = [rules[node.name] for node in nodes if isinstance(node, Term)]
+        return any(isinstance(node, ReadingHolds) for node in nodes) or any(map(self._reads_reading, opened))
+
     def _known_readings(self, at: str, codes: tuple[str, ...]) -> Iterator[str]:
         for code in codes:
             if code not in self.readings:
                 yield f"{at}: no reading {code}"
 
-    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
+    def _rule(
+        self, at: str, rule: Rule, *, parts: bool, terms: set[str], intervals: bool = False, depth: int = 0
+    ) -> Iterator[str]:
         if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
             yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
@@ -437,10 +477,15 @@ class _Checker:
             yield f"{at}: no part {rule.part} here"
         if isinstance(rule, ReadingHolds):
             yield from self._reading(at, rule)
-        if isinstance(rule, FACT_RULES):
+        if isinstance(rule, ExceedsAge):
+            if not intervals:
+                yield f"{at}: {rule.kind} stands in edit checks alone"
+            yield from self._exceeds_age(at, rule)
+        elif isinstance(rule, FACT_RULES):
             yield from self._fact(at, rule)
         for number, child in enumerate(children(rule), start=1):
-            yield from self._rule(f"{at}.{rule.kind}[{number}]", child, parts=parts, terms=terms, depth=depth + 1)
+            below = f"{at}.{rule.kind}[{number}]"
+            yield from self._rule(below, child, parts=parts, terms=terms, intervals=intervals, depth=depth + 1)
 
     def _reading(self, at: str, rule: ReadingHolds) -> Iterator[str]:
         reading = self.readings.get(rule.code)
@@ -480,3 +525,12 @@ class _Checker:
         most = {"days": 36_600, "months": 1200, "years": 100}.get(rule.unit, 0)
         if not 0 <= rule.amount <= most:
             yield f"{at}: elapsed reaches at most 100 years"
+
+    def _exceeds_age(self, at: str, rule: ExceedsAge) -> Iterator[str]:
+        interval, age = self.questions.get(rule.fact), self.questions.get(rule.age)
+        if interval is None or not isinstance(interval.type, Integer | Number):
+            yield f"{at}: {rule.kind} needs a number, and {rule.fact} is none"
+        if age is None or not isinstance(age.type, Age):
+            yield f"{at}: {rule.kind} needs an age, and {rule.age} is none"
+        if rule.unit not in ("months", "years"):
+            yield f"{at}: {rule.kind} counts months or years"

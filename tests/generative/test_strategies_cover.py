@@ -32,7 +32,7 @@ def rules(protocol: Protocol) -> Iterator[Rule]:
 
 
 @seed(1)
-@settings(max_examples=250, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def collect(data: st.DataObject) -> None:
     protocol = data.draw(protocols())
