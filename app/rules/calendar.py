@@ -8,6 +8,7 @@ import calendar
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
@@ -103,6 +104,15 @@ def first_day_elapsed(since: date, amount: int, unit: Unit) -> date:
     if since.day <= last:
         return date(year, month + 1, since.day)
     return date(year, month + 1, last) + timedelta(days=1)
+
+
+def months_between(since: date, until: date) -> Fraction:
+    """The calendar months from one day to another, exactly: a month that is not over counts by its days."""
+    months = 12 * (until.year - since.year) + until.month - since.month
+    if first_day_elapsed(since, months, "months") > until:
+        months -= 1
+    begun, over = (first_day_elapsed(since, months + n, "months") for n in (0, 1))
+    return months + Fraction((until - begun).days, (over - begun).days)
 
 
 def birthday(birth: date, years: int) -> date:

@@ -27,7 +27,8 @@ def warnings(protocol: Protocol) -> Iterator[Warning]:
     yield from _unused(protocol)
     for place, rule in _placed(protocol):
         for node in walk(rule):
-            yield from (Warning(place, message) for message in _odd(protocol, node))
+            if not (place.startswith("edit check") and isinstance(node, IsOneOf)):  # which may ask whether it is given
+                yield from (Warning(place, message) for message in _odd(protocol, node))
 
 
 def _placed(protocol: Protocol) -> Iterator[tuple[str, Rule]]:
@@ -42,11 +43,13 @@ def _placed(protocol: Protocol) -> Iterator[tuple[str, Rule]]:
     for cohort in protocol.cohorts:
         yield f"cohort {cohort.code}", cohort.admits
         yield from ((f"cohort {cohort.code}", rule) for _, rule in cohort.parts)
+    for check in protocol.edit_checks:
+        yield f"edit check {check.code}", check.rule
 
 
 def _unused(protocol: Protocol) -> Iterator[Warning]:
     """Facts, options, terms and readings that decide nothing."""
-    deciding = [rule for place, rule in _placed(protocol) if not place.startswith(("question", "term"))]
+    deciding = [rule for place, rule in _placed(protocol) if not place.startswith(("question", "term", "edit check"))]
     used = set(reads(protocol, deciding))
     for question in protocol.questions:
         if question.key not in used and question.alternative not in used:

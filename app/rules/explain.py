@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.rules.calendar import PartialDate
+from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, decide, number_reads, numbers
 from app.rules.facts import Age, Choice, Integer, Many, Number, Value
 from app.rules.finding import Finding
@@ -21,6 +22,7 @@ from app.rules.tree import (
     Compare,
     Comparison,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -151,6 +153,8 @@ def leaf_words(protocol: Protocol, rule: Rule) -> str:
             return f"{_label(protocol, fact)}: {_bound(protocol, fact, comparison, limit)}"
         case Elapsed(fact):
             return f"{_label(protocol, fact)}: {_span(rule, TRUE)} before {ANCHOR_WORDS[rule.anchor]}"
+        case ExceedsAge(fact):
+            return f"{_label(protocol, fact)}: longer than the participant has lived"
         case ReadingHolds(code):
             return f"Reading {code}: {protocol.reading_by_code[code].statement}"
         case InPart(part):
@@ -204,6 +208,16 @@ def _span(rule: Elapsed, truth: Truth) -> str:
 def listed(items: list[str], word: str = "and") -> str:
     """a; a and b; a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}" if items else ""
+
+
+# QUERIES
+
+
+def query_words(raised: Raised, protocol: Protocol) -> str:
+    """A query in a line: its message, and the answers that it is about."""
+    questions = protocol.question_by_key
+    facts = [f"{questions[fact].label}: {value_words(questions[fact], value)}" for fact, value in raised.facts.items()]
+    return f"{raised.message} {'; '.join(facts)}."
 
 
 # WHY AN OUTCOME IS WHAT IT IS

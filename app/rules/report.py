@@ -13,8 +13,10 @@ from typing import Any
 
 from app.rules import explain
 from app.rules.calendar import PartialDate
+from app.rules.edit_checks import EditChecks, Raised
 from app.rules.evaluate import Context, World, number_reads
 from app.rules.explain import GAP
+from app.rules.facts import to_json
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
@@ -48,6 +50,7 @@ class Reporter:
         self._head = b"{" + head
         self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
+        self._edit_checks = EditChecks(protocol)
         self._forms: Memory[_Form] = Memory(REMEMBERED)
         self._pieces: Memory[bytes] = Memory(REMEMBERED)
 
@@ -72,9 +75,16 @@ class Reporter:
                 _codes(verdict.depends_on),
                 b',"review":',
                 _codes(verdict.review),
+                b',"queries":',
+                self._queries(verdict),
                 b"}",
             )
         )
+
+    def _queries(self, verdict: Verdict) -> bytes:
+        """The answers to be checked, and why."""
+        raised = self._edit_checks.raised(verdict.context.world)
+        return dumps([query_plain(one) for one in raised]) if raised else b"[]"
 
     def _criterion(self, line: Line, context: Context) -> bytes:
         form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
@@ -187,6 +197,12 @@ def _plain(line: Line, context: Context) -> dict[str, Any]:
     if "" not in line.rulings:
         plain["by_cohort"] = {code: ruling.outcome for code, ruling in line.rulings.items()}
     return plain
+
+
+def query_plain(raised: Raised) -> dict[str, Any]:
+    """A raised edit check as plain data."""
+    facts = {fact: to_json(value) for fact, value in raised.facts.items()}
+    return {"code": raised.code, "message": raised.message, "facts": facts}
 
 
 def _gap(name: str) -> str:

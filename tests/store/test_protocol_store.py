@@ -42,6 +42,7 @@ def test_protocol_made_by_hand_holds_every_node_and_type(protocol: Protocol) -> 
     tops: list[Rule] = [question.relevant for question in protocol.questions if question.relevant]
     tops += [term.rule for term in protocol.terms]
     tops += [rule for criterion in protocol.criteria for rule in (criterion.scope, criterion.rule) if rule]
+    tops += [check.rule for check in protocol.edit_checks]
     tops += [rule for cohort in protocol.cohorts for rule in (cohort.admits, *dict(cohort.parts).values())]
     assert {type(node) for top in tops for node in walk(top)} == set(RULES)
     assert {type(question.type) for question in protocol.questions} == set(FACT_TYPES)
