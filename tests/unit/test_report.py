@@ -146,6 +146,7 @@ def test_a_whole_report() -> None:
         ],
         "depends_on": ["X17"],
         "review": ["R1"],
+        "queries": [],
     }
 
 
