@@ -31,7 +31,7 @@ from app.rules.tree import (
     Term,
     children,
 )
-from app.rules.truth import UNKNOWN, Truth, all_of, any_of, known, negate
+from app.rules.truth import FALSE, UNKNOWN, Truth, all_of, any_of, known, negate
 
 # What the rules see: every fact's value (None: unknown), the three dates, and every reading that is
 # a leaf (None: open). Fact keys, date names and reading codes never collide (see protocol).
@@ -95,6 +95,8 @@ def _exceeds_age(rule: ExceedsAge, context: Context) -> Truth:
     months = _exact(length) * (12 if rule.unit == "years" else 1)
     if birth is not None:
         consent = context.world["consent_date"]
+        if months <= 12 * (consent.year - birth.last.year - 1):  # clear without counting the days
+            return FALSE
         return agreed(months > calendar.months_between(day, consent) for day in (birth.last, birth.first))
     lived = 12 * _exact(stated)
     # A whole number of years may be one in completed years: then the next year has begun, and is not over.
@@ -107,9 +109,9 @@ def _age_type(protocol: Protocol, fact: str) -> Age:
     return type_
 
 
-def _exact(number: float) -> Fraction:
+def _exact(number: float) -> int | Fraction:
     """The number as it is written: 2.1 is 21/10, which no float is."""
-    return Fraction(str(number))
+    return number if isinstance(number, int) else Fraction(str(number))
 
 
 def _in_part(rule: InPart, context: Context) -> Truth:

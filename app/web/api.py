@@ -203,6 +203,7 @@ def describe(nct_id: NctId, request: Request) -> Response:
     for criterion, row in zip(protocol.criteria, plain["criteria"], strict=True):
         row["readings"] = readings_of(criterion)
     plain |= {
+        "edit_checks": plain.get("edit_checks", []),
         "trial": asdict(trial),
         "protocol": {"version": published.version, "hash": published.hash},
         "versions": [

@@ -117,6 +117,10 @@ class Check:
         protocol = self.published.protocol
         return lambda fact: self.url(f"questions/{present.primary(protocol, fact)}", came_from=came_from)
 
+    def go_to(self, fact: str) -> str:
+        """Where an answer is changed, by its fact; from there the interview goes on."""
+        return self.url(f"questions/{present.primary(self.published.protocol, fact)}")
+
     def next_step(self, goal: Goal | None = None) -> str | None:
         """The address of the next step of the interview; None when it is over."""
         aim = goal or self.goal
@@ -337,6 +341,7 @@ def step_page(
         request,
         status,
         step=view,
+        queries=present.query_views(check.published, check.participant, check.go_to),
         progress=interview.progress,
         back=check.url(origin) if origin else step_before(check, questions),
         action=check.url(present.step_place(questions), came_from=origin),
