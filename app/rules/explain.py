@@ -94,7 +94,8 @@ def value_words(question: Question, value: Value | None) -> str:
 
 
 def _with_unit(question: Question, text: str) -> str:
-    unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
+    assert isinstance(question.type, Integer | Number | Age)
+    unit = question.type.unit
     return f"{text}{'' if unit in ('', '%') else ' '}{_of_one(unit) if text == '1' else unit}"
 
 
@@ -104,8 +105,8 @@ def _of_one(unit: str) -> str:
 
 
 def _labels(question: Question) -> dict[str, str]:
-    options = question.type.options if isinstance(question.type, Choice | Many) else ()
-    return {option.value: option.label for option in options}
+    assert isinstance(question.type, Choice | Many)
+    return {option.value: option.label for option in question.type.options}
 
 
 # RULES IN WORDS
@@ -251,9 +252,8 @@ def _reason_form(finding: Finding) -> str:
         return _waits(finding)
     if finding.outcome == "not_applicable":
         return f"Does not apply. {_based(_evidence(finding, finding.rules[:1]))}"
-    condition = finding.rules[-1:]
-    rest = finding.rules[:-1] if finding.scope is TRUE else ()
-    return _based(_evidence(finding, (*condition, *rest)))
+    *scope, condition = finding.rules
+    return _based(_evidence(finding, (condition, *scope) if finding.scope is TRUE else (condition,)))
 
 
 def _based(evidence: str) -> str:
@@ -364,7 +364,7 @@ def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
 def _source(context: Context, fact: str) -> str:
     """The answer that a number comes from: for an age, the birth date where it is known."""
     names = [name for name in number_reads(context.protocol, fact) if name in context.protocol.question_by_key]
-    return next((name for name in names if context.world[name] is not None), fact)
+    return next(name for name in names if context.world[name] is not None)
 
 
 def _fact_phrases(

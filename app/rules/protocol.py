@@ -134,6 +134,11 @@ class Criterion:
     group: str | None = None
     readings: tuple[str, ...] = ()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The scope, if there is one, and the rule."""
+        return (self.rule,) if self.scope is None else (self.scope, self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -253,10 +258,10 @@ class _Checker:
         for question in protocol.questions:
             at = f"question {question.key}"
             yield from ((f"{at} {name}", getattr(question, name)) for name in ("text", "label", "why"))
-            unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-            if unit or isinstance(question.type, Age):
-                yield f"{at} unit", unit
-            options = question.type.options if isinstance(question.type, Choice | Many) else ()
+            type_ = question.type
+            if isinstance(type_, Integer | Number | Age) and (type_.unit or isinstance(type_, Age)):
+                yield f"{at} unit", type_.unit
+            options = type_.options if isinstance(type_, Choice | Many) else ()
             yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
             hints = [question.hint, *(option.hint for option in options)]
             yield from ((f"{at} hint", hint) for hint in hints if hint)
@@ -280,13 +285,13 @@ class _Checker:
                 yield f"{at}: no section {question.section}"
             yield from self._type(at, question.type)
             if question.alternative is not None:
-                yield from self._alternative(at, question)
+                yield from self._alternative(at, question, question.alternative)
             if question.relevant is not None:
                 yield from self._condition(f"{at} relevant", question.key, question.relevant)
 
     def _condition(self, at: str, key: str, rule: Rule) -> Iterator[str]:
         """A condition rests on earlier questions, so that no two questions wait for each other."""
-        faults = list(self._rule(at, rule, parts=False, terms=self._all_terms()))
+        faults = list(self._rule(at, rule, terms=self._all_terms()))
         yield from faults
         order = list(self.questions)
         for fact in () if faults else dict.fromkeys(self._facts(rule)):
@@ -330,8 +335,8 @@ class _Checker:
         if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
             yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
 
-    def _alternative(self, at: str, question: Question) -> Iterator[str]:
-        other = self.questions.get(question.alternative or "")
+    def _alternative(self, at: str, question: Question, key: str) -> Iterator[str]:
+        other = self.questions.get(key)
         if other is None or not isinstance(other.type, Age) or other.type.birth_date != question.key:
             yield f"{at}: alternative must name the age that this date of birth gives"
         elif other.section != question.section or other.relevant != question.relevant:
@@ -343,7 +348,7 @@ class _Checker:
     def _terms(self) -> Iterator[str]:
         earlier: set[str] = set()
         for term in self.protocol.terms:
-            faults = list(self._rule(f"term {term.name}", term.rule, parts=False, terms=earlier))
+            faults = list(self._rule(f"term {term.name}", term.rule, terms=earlier))
             yield from faults
             earlier.add(term.name)
             self.heights[term.name] = 0 if faults else self._height(term.rule)
@@ -370,16 +375,15 @@ class _Checker:
             yield f"{at}: no group {criterion.group}"
         if criterion.kind != "inclusion":
             yield f"{at}: only an inclusion criterion can be in a group"
-        rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-        if any(isinstance(rule, InPart) for top in rules for rule in walk(top)):
+        if any(isinstance(rule, InPart) for top in criterion.rules for rule in walk(top)):
             yield f"{at}: a criterion of a group cannot depend on the part"
 
     def _cohorts(self) -> Iterator[str]:
         for cohort in self.protocol.cohorts:
             at = f"cohort {cohort.code}"
-            yield from self._rule(f"{at} admits", cohort.admits, parts=False, terms=self._all_terms())
+            yield from self._rule(f"{at} admits", cohort.admits, terms=self._all_terms())
             for part, rule in cohort.parts:
-                yield from self._rule(f"{at} part {part}", rule, parts=False, terms=self._all_terms())
+                yield from self._rule(f"{at} part {part}", rule, terms=self._all_terms())
             if len({part for part, _ in cohort.parts}) != len(cohort.parts):
                 yield f"{at}: names a part twice"
             yield from self._known_readings(at, cohort.readings)
@@ -389,7 +393,7 @@ class _Checker:
             if code not in self.readings:
                 yield f"{at}: no reading {code}"
 
-    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
+    def _rule(self, at: str, rule: Rule, *, terms: set[str], parts: bool = False, depth: int = 0) -> Iterator[str]:
         if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
             yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
