@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 RULE_TESTS := tests/spec tests/unit tests/test_cases.py tests/generative
 
-.PHONY: run test lint coverage bench mutation criteria clean
+.PHONY: run test lint check bench mutation criteria clean
 
 run: .venv/run
 	$(BIN)/python -m app serve
@@ -24,6 +24,7 @@ lint: .venv/lint
 bench: .venv/test
 	$(BIN)/python tests/bench/run.py
 
+.PHONY: coverage
 coverage: .venv/test
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(RULE_TESTS) \
 	  --cov=app.rules --cov-branch --cov-report=term-missing --cov-fail-under=100

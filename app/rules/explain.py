@@ -94,8 +94,7 @@ def value_words(question: Question, value: Value | None) -> str:
 
 
 def _with_unit(question: Question, text: str) -> str:
-    assert isinstance(question.type, Integer | Number | Age)
-    unit = question.type.unit
+    unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
     return f"{text}{'' if unit in ('', '%') else ' '}{_of_one(unit) if text == '1' else unit}"
 
 
@@ -252,8 +251,9 @@ def _reason_form(finding: Finding) -> str:
         return _waits(finding)
     if finding.outcome == "not_applicable":
         return f"Does not apply. {_based(_evidence(finding, finding.rules[:1]))}"
-    *scope, condition = finding.rules
-    return _based(_evidence(finding, (condition, *scope) if finding.scope is TRUE else (condition,)))
+    condition = finding.rules[-1:]
+    rest = finding.rules[:-1] if finding.scope is TRUE else ()
+    return _based(_evidence(finding, (*condition, *rest)))
 
 
 def _based(evidence: str) -> str:

@@ -285,13 +285,13 @@ class _Checker:
                 yield f"{at}: no section {question.section}"
             yield from self._type(at, question.type)
             if question.alternative is not None:
-                yield from self._alternative(at, question, question.alternative)
+                yield from self._alternative(at, question)
             if question.relevant is not None:
                 yield from self._condition(f"{at} relevant", question.key, question.relevant)
 
     def _condition(self, at: str, key: str, rule: Rule) -> Iterator[str]:
         """A condition rests on earlier questions, so that no two questions wait for each other."""
-        faults = list(self._rule(at, rule, terms=self._all_terms()))
+        faults = list(self._rule(at, rule, parts=False, terms=self._all_terms()))
         yield from faults
         order = list(self.questions)
         for fact in () if faults else dict.fromkeys(self._facts(rule)):
@@ -335,8 +335,8 @@ class _Checker:
         if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
             yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
 
-    def _alternative(self, at: str, question: Question, key: str) -> Iterator[str]:
-        other = self.questions.get(key)
+    def _alternative(self, at: str, question: Question) -> Iterator[str]:
+        other = self.questions.get(question.alternative or "")
         if other is None or not isinstance(other.type, Age) or other.type.birth_date != question.key:
             yield f"{at}: alternative must name the age that this date of birth gives"
         elif other.section != question.section or other.relevant != question.relevant:
@@ -348,7 +348,7 @@ class _Checker:
     def _terms(self) -> Iterator[str]:
         earlier: set[str] = set()
         for term in self.protocol.terms:
-            faults = list(self._rule(f"term {term.name}", term.rule, terms=earlier))
+            faults = list(self._rule(f"term {term.name}", term.rule, parts=False, terms=earlier))
             yield from faults
             earlier.add(term.name)
             self.heights[term.name] = 0 if faults else self._height(term.rule)
@@ -381,9 +381,9 @@ class _Checker:
     def _cohorts(self) -> Iterator[str]:
         for cohort in self.protocol.cohorts:
             at = f"cohort {cohort.code}"
-            yield from self._rule(f"{at} admits", cohort.admits, terms=self._all_terms())
+            yield from self._rule(f"{at} admits", cohort.admits, parts=False, terms=self._all_terms())
             for part, rule in cohort.parts:
-                yield from self._rule(f"{at} part {part}", rule, terms=self._all_terms())
+                yield from self._rule(f"{at} part {part}", rule, parts=False, terms=self._all_terms())
             if len({part for part, _ in cohort.parts}) != len(cohort.parts):
                 yield f"{at}: names a part twice"
             yield from self._known_readings(at, cohort.readings)
@@ -393,7 +393,7 @@ class _Checker:
             if code not in self.readings:
                 yield f"{at}: no reading {code}"
 
-    def _rule(self, at: str, rule: Rule, *, terms: set[str], parts: bool = False, depth: int = 0) -> Iterator[str]:
+    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
         if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
             yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
