@@ -15,6 +15,7 @@ from typing import Literal
 Unit = Literal["days", "months", "years"]
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+MONTHS_IN: dict[Unit, int] = {"months": 1, "years": 12}
 PARTIAL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
@@ -89,7 +90,7 @@ def back(anchor: date, amount: int, unit: Unit) -> date:
     """
     if unit == "days":
         return anchor - timedelta(days=amount)
-    months = anchor.year * 12 + anchor.month - 1 - (amount if unit == "months" else 12 * amount)
+    months = anchor.year * 12 + anchor.month - 1 - amount * MONTHS_IN[unit]
     year, month = divmod(months, 12)
     return date(year, month + 1, min(anchor.day, calendar.monthrange(year, month + 1)[1]))
 
@@ -98,7 +99,7 @@ def first_day_elapsed(since: date, amount: int, unit: Unit) -> date:
     """The first anchor day on which `amount` `unit` have passed since `since`."""
     if unit == "days":
         return since + timedelta(days=amount)
-    months = since.year * 12 + since.month - 1 + (amount if unit == "months" else 12 * amount)
+    months = since.year * 12 + since.month - 1 + amount * MONTHS_IN[unit]
     year, month = divmod(months, 12)
     last = calendar.monthrange(year, month + 1)[1]
     if since.day <= last:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.rules.evaluate import reads
-from app.rules.facts import Age, Choice, FactType, Integer, Many, Number
+from app.rules.facts import Age, Choice, FactType, Integer, Number
 from app.rules.finding import rules_of
 from app.rules.protocol import Protocol
-from app.rules.tree import All, AnyOf, Compare, Includes, IsOneOf, Not, Rule, Term, children, walk
+from app.rules.tree import All, AnyOf, Compare, IsOneOf, Not, Rule, Term, children, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,10 @@ def _odd(protocol: Protocol, node: Rule) -> Iterator[str]:
         yield "not of not"
     if isinstance(node, Compare):
         yield from _range(node, protocol.question_by_key[node.fact].type)
-    if isinstance(node, IsOneOf | Includes):
+    if isinstance(node, IsOneOf):
         type_ = protocol.question_by_key[node.fact].type
-        options = type_.options if isinstance(type_, Choice | Many) else ()
-        if isinstance(node, IsOneOf) and len(node.options) == len(options):
+        assert isinstance(type_, Choice)
+        if len(node.options) == len(type_.options):
             yield f"every option of {node.fact} is named: always true once it is answered"
 
 

@@ -62,7 +62,10 @@ def content_hash(protocol: Protocol) -> str:
 
 def canonical_json(plain: object) -> str:
     """One text for one content: sorted keys, no spaces, ASCII."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(plain)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 # RULES
@@ -403,13 +406,15 @@ class _Fields:
         if error is None and self.left:
             raise InvalidProtocol([f"{self.at}: unknown field {', '.join(map(str, self.left))}"])
 
-    def take(self, key: str, accepts: Callable[[object], bool], what: str, default: object = _REQUIRED) -> Any:
+    def given(self, key: str, default: object = _REQUIRED) -> Any:
         value = self.left.pop(key, default)
-        if value is default and default is not _REQUIRED:
-            return default
         if value is _REQUIRED:
             raise InvalidProtocol([f"{self.at}: lacks {key}"])
-        if not accepts(value):
+        return value
+
+    def take(self, key: str, accepts: Callable[[object], bool], what: str, default: object = _REQUIRED) -> Any:
+        value = self.given(key, default)
+        if value is not default and not accepts(value):
             raise InvalidProtocol([f"{self.at}.{key}: takes {what}"])
         return value
 
@@ -422,8 +427,8 @@ class _Fields:
     def whole(self, key: str, default: object = _REQUIRED) -> Any:
         return self.take(key, lambda value: type(value) is int, "a whole number", default)
 
-    def number(self, key: str, default: object = _REQUIRED) -> Any:
-        return self.take(key, is_number, "a number", default)
+    def number(self, key: str) -> Any:
+        return self.take(key, is_number, "a number")
 
     def one_of(self, key: str, values: tuple[str, ...]) -> Any:
         return self.take(key, lambda value: value in values, f"one of {', '.join(values)}")
@@ -436,7 +441,7 @@ class _Fields:
         return tuple(_name(item, f"{self.at}.{key}") for item in self.items(key))
 
     def rule(self, key: str) -> Rule:
-        return rule_from_plain(self.take(key, lambda _: True, "a rule"), f"{self.at}.{key}")
+        return rule_from_plain(self.given(key), f"{self.at}.{key}")
 
     def optional_rule(self, key: str) -> Rule | None:
         return self.rule(key) if key in self.left else None

@@ -106,8 +106,8 @@ def _of_one(unit: str) -> str:
 
 
 def _labels(question: Question) -> dict[str, str]:
-    options = question.type.options if isinstance(question.type, Choice | Many) else ()
-    return {option.value: option.label for option in options}
+    assert isinstance(question.type, Choice | Many)
+    return {option.value: option.label for option in question.type.options}
 
 
 # RULES IN WORDS
@@ -378,7 +378,7 @@ def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
 def _source(context: Context, fact: str) -> str:
     """The answer that a number comes from: for an age, the birth date where it is known."""
     names = [name for name in number_reads(context.protocol, fact) if name in context.protocol.question_by_key]
-    return next((name for name in names if context.world[name] is not None), fact)
+    return next(name for name in names if context.world[name] is not None)
 
 
 def _fact_phrases(

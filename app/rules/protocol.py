@@ -153,6 +153,11 @@ class Criterion:
     group: str | None = None
     readings: tuple[str, ...] = ()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The scope, if there is one, and the rule."""
+        return (self.rule,) if self.scope is None else (self.scope, self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -286,10 +291,10 @@ class _Checker:
         for question in protocol.questions:
             at = f"question {question.key}"
             yield from ((f"{at} {name}", getattr(question, name)) for name in ("text", "label", "why"))
-            unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-            if unit or isinstance(question.type, Age):
-                yield f"{at} unit", unit
-            options = question.type.options if isinstance(question.type, Choice | Many) else ()
+            type_ = question.type
+            if isinstance(type_, Integer | Number | Age) and (type_.unit or isinstance(type_, Age)):
+                yield f"{at} unit", type_.unit
+            options = type_.options if isinstance(type_, Choice | Many) else ()
             yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
             yield f"{at} asking source", question.asking.source
             hints = [question.hint, *(option.hint for option in options)]
@@ -425,8 +430,7 @@ class _Checker:
             yield f"{at}: no group {criterion.group}"
         if criterion.kind != "inclusion":
             yield f"{at}: only an inclusion criterion can be in a group"
-        rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-        if any(isinstance(rule, InPart) for top in rules for rule in walk(top)):
+        if any(isinstance(rule, InPart) for top in criterion.rules for rule in walk(top)):
             yield f"{at}: a criterion of a group cannot depend on the part"
 
     def _cohorts(self) -> Iterator[str]:

@@ -211,8 +211,7 @@ def _gap(name: str) -> str:
 
 def readings_of(criterion: Criterion) -> list[str]:
     """The readings that concern a criterion: those it names and those its rules hold."""
-    rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-    leaves = [node.code for rule in rules for node in walk(rule) if isinstance(node, ReadingHolds)]
+    leaves = [node.code for rule in criterion.rules for node in walk(rule) if isinstance(node, ReadingHolds)]
     return sorted({*criterion.readings, *leaves}, key=lambda code: (len(code), code))
 
 
