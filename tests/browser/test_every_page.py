@@ -1,7 +1,6 @@
 """Every kind of page: accessible, within its width, and readable on paper."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -134,7 +133,7 @@ REFERENCES = """() => {
 }"""
 
 
-def test_a_typical_result_prints_on_one_page_without_the_address(server: Server, visitor: Visitor, tmp_path: Path) -> None:
+def test_a_typical_result_prints_on_one_page_without_the_address(server: Server, visitor: Visitor) -> None:
     check = server.check(LONG_QT)
     visitor.opens(f"{check}/result")
     content = visitor.page.pdf(format="A4", print_background=True)
