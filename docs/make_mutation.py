@@ -10,20 +10,23 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MUTANT = re.compile(r"\s*app\.rules\.(\w+)\.(?:xǁ(\w+)ǁ|x_)(\w+)__mutmut_([0-9]+): (.+)")
 
-# Why a change in a function cannot be noticed, where that is known. Keys as in the last table.
+# Why a change in a function makes no difference, where that is known. Keys as in the last table.
 WHY = {
-    "board": "Changes what is remembered, or in which order it is tried; the same questions come out.",
-    "search": "Changes what is remembered, or in which order it is tried; the same questions come out.",
-    "influence": "Changes what is remembered, or in which order it is tried; the same questions come out.",
-    "report `_plain`": "Yes and no are written into the template or filled in later: the same bytes.",
-    "report `Reporter.report`": "Takes the slower way through `_in_time`, or looks up a second time: the same bytes.",
-    "verdict `_Admitting._anew`": "`zip` of two tuples that are always equally long.",
-    "verdict `_finding`": "Makes an equal context instead of passing the one that is there.",
-    "verdict `_reasons`": "No group is called so, like no group at all.",
-    "verdict `evaluate`": "A new evaluator has nothing remembered, however much it may remember.",
-    "verdict `Evaluator.evaluate`": "A filter over nothing instead of nothing.",
+    "explain `_reason_form`": "A criterion without a scope has one rule; said twice, it is one phrase.",
+    "explain `_with_unit`": "Only numbers are said with a unit.",
+    "protocol `_Checker._alternative`": "It is asked only where an alternative is named.",
+    "protocol `_Checker._cohorts`": "`None` forbids the part as `False` does.",
+    "protocol `_Checker._condition`": "`None` forbids the part as `False` does.",
+    "protocol `_Checker._terms`": "`None` forbids the part as `False` does.",
+    "report `Reporter._criterion`": "What is remembered was looked up just before.",
+    "report `Reporter.report`": "Takes the slower of two ways to the same bytes.",
+    "report `_plain`": "Yes and no stand in the template or are filled in: the same bytes.",
+    "verdict `Evaluator.evaluate`": "Looks for readings in an empty set: there are none.",
     "verdict `Line.__init__`": "What does not apply has no truth, so it is not raised; or looks at more than it must.",
-    "verdict `_Lines.anew`": "Remembers in the other of two memories, where it is found as well.",
+    "verdict `_Admitting._anew`": "There is a ruling for every cohort, so the two are equally long.",
+    "verdict `_finding`": "Makes a context that equals the one at hand.",
+    "verdict `_reasons`": "No group is called so.",
+    "verdict `evaluate`": "A new evaluator remembers nothing yet.",
 }
 
 
@@ -51,8 +54,9 @@ def page(results: str, day: date) -> str:
         "## Those that survived",
         "| module | function | mutants | why |\n| --- | --- | --- | --- |\n"
         + "\n".join(
-            f"| {module} | `{function}` | {', '.join(map(str, sorted(numbers)))} | {why(module, function)} |"
+            f"| {module} | `{function}` | {', '.join(map(str, sorted(numbers)))} | {why} |"
             for (module, function), numbers in sorted(survivors.items())
+            for why in [WHY.get(f"{module} `{function}`", "")]
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -68,11 +72,6 @@ def row(module: str, count: Counter[str]) -> str:
     others = count.total() - count["killed"] - count["survived"]
     killed = f"{100 * count['killed'] / count.total():.1f}"
     return f"| {module} | {count.total()} | {count['killed']} | {count['survived']} | {others} | {killed} |"
-
-
-def why(module: str, function: str) -> str:
-    """The reason, if there is a known one, for the function or for the whole module."""
-    return WHY.get(f"{module} `{function}`", WHY.get(module, ""))
 
 
 if __name__ == "__main__":

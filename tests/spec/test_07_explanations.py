@@ -353,6 +353,12 @@ def test_a_day_is_found_through_terms_and_parts() -> None:
     )
     cohorts = {"c": EVERYBODY | {"parts": {"expansion": LONG_AGO}}}
     assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts) == ("time", date(2027, 3, 1))
+    cohorts = {"c": EVERYBODY | {"parts": {"expansion": {"term": "long_ago"}}}}
+    terms = {"long_ago": LONG_AGO}
+    assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts, terms=terms) == (
+        "time",
+        date(2027, 3, 1),
+    )
 
 
 def test_a_matter_of_time_without_a_date() -> None:
