@@ -99,7 +99,7 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
         remarks += formal_remarks(protocol)
         remarks = list(acknowledge(remarks, acknowledged))
     for remark in remarks:
-        print("\n".join(remark_lines(remark)))
+        print("\n".join(remark_lines(remark, options.witnesses)))
     number = Counter(remark.severity for remark in remarks)
     counts = [f"{number[of]} {of}{'' if number[of] == 1 else 's'}" for of in SEVERITIES]
     print(f"{options.file.name}: valid, {', '.join(counts)}.")
@@ -108,12 +108,10 @@ def check(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if number["error"] or (options.strict and (number["warning"] or not proved)) else 0
 
 
-def remark_lines(remark: Remark) -> list[str]:
-    """A remark for a person to read; each witness is a participant whom `screen` takes."""
-    lines = [f"{remark.severity}: {remark.name}"]
-    if remark.severity == "note":
-        return [*lines, f"    {remark.why}"]
-    for witness in remark.witnesses:
+def remark_lines(remark: Remark, always: bool) -> list[str]:
+    """A remark for a person to read. A witness is a participant whom `screen` takes; `always` shows those of notes."""
+    lines = [f"{remark.severity}: {remark.name}", *([f"    {remark.why}"] if remark.why else [])]
+    for witness in remark.witnesses if always or remark.severity != "note" else ():
         reasons = "; ".join(f"{cohort}: {', '.join(codes)}" for cohort, codes in witness.reasons.items())
         lines.append(f"    {witness.decision.replace('_', ' ')}{f' ({reasons})' if reasons else ''}, for instance")
         lines.append(f"    {json.dumps(witness.body)}")
@@ -192,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("check", help="look a trial's file over", description=check.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
     one.add_argument("--strict", action="store_true", help="fail where there is a warning, or no z3")
+    one.add_argument("--witnesses", action="store_true", help="show the participants behind notes too")
     one.set_defaults(run=check)
 
     one = commands.add_parser("screen", help="evaluate one participant", description=screen.__doc__)
