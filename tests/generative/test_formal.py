@@ -100,7 +100,6 @@ def assert_agreement(protocol: Protocol, body: Plain) -> None:
     assert (back.dates, back.answers) == (participant.dates, known)
 
 
-@settings(max_examples=2 * settings.default.max_examples)
 @given(protocols(), st.data())
 def test_every_rule_and_outcome_is_the_engines(protocol: Protocol, data: st.DataObject) -> None:
     """On complete files and on files that lack answers."""
