@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
+RULE_TESTS := tests/spec tests/unit tests/test_cases.py tests/generative
 
 .PHONY: run test lint check bench mutation criteria clean
 
@@ -23,9 +24,14 @@ lint: .venv/lint
 bench: .venv/test
 	$(BIN)/python tests/bench/run.py
 
+.PHONY: coverage
+coverage: .venv/test
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(RULE_TESTS) \
+	  --cov=app.rules --cov-branch --cov-report=term-missing --cov-fail-under=100
+
 mutation: .venv/mutation
-	$(BIN)/mutmut run
-	$(BIN)/mutmut results
+	HYPOTHESIS_PROFILE=mutation $(BIN)/mutmut run
+	$(BIN)/python docs/make_mutation.py
 
 criteria: .venv/test
 	$(BIN)/python docs/make_criteria.py

@@ -21,6 +21,7 @@ from app.main import NCT_ID, clock, create_app
 from app.proof.remark import SEVERITIES, Remark, acknowledge
 from app.rules import explain
 from app.rules.check import warnings
+from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
 from app.rules.protocol import InvalidProtocol
 from app.rules.verdict import Verdict
@@ -142,6 +143,9 @@ def told(verdict: Verdict) -> list[str]:
         if result.outcome in ("fail", "unknown"):
             lines.append(f"{'':22}{explain.result_reason(result)}")
     lines.append("")
+    queries = raised(verdict.protocol, verdict.context.world)
+    lines += [f"Please check: {explain.query_words(query, verdict.protocol)}" for query in queries]
+    lines += [""] if queries else []
     lines += [f"{cohort.cohort.title}: {cohort.verdict.replace('_', ' ')}" for cohort in verdict.cohorts]
     lines += ["", "It supports a decision; it never makes one."]
     return lines

@@ -33,6 +33,7 @@ from app.rules.tree import (
     Compare,
     Comparison,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -190,6 +191,8 @@ class Encoding:
             case Elapsed():
                 recent = self.values[rule.fact][0] > self._edge(rule.anchor, rule.amount, rule.unit)
                 return _decided(self.known[rule.fact], recent if rule.comparison == "<" else z3.Not(recent))
+            case ExceedsAge():
+                raise AssertionError("stands in edit checks alone, which decide nothing")
 
     def _place(self, fact: str, option: str) -> int:
         """Where an option stands among those of its question."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.rules.calendar import PartialDate
+from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, decide, number_reads, numbers
 from app.rules.facts import Age, Choice, Integer, Many, Number, Value
 from app.rules.finding import Finding
@@ -21,6 +22,7 @@ from app.rules.tree import (
     Compare,
     Comparison,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -104,8 +106,8 @@ def _of_one(unit: str) -> str:
 
 
 def _labels(question: Question) -> dict[str, str]:
-    options = question.type.options if isinstance(question.type, Choice | Many) else ()
-    return {option.value: option.label for option in options}
+    assert isinstance(question.type, Choice | Many)
+    return {option.value: option.label for option in question.type.options}
 
 
 # RULES IN WORDS
@@ -151,6 +153,8 @@ def leaf_words(protocol: Protocol, rule: Rule) -> str:
             return f"{_label(protocol, fact)}: {_bound(protocol, fact, comparison, limit)}"
         case Elapsed(fact):
             return f"{_label(protocol, fact)}: {_span(rule, TRUE)} before {ANCHOR_WORDS[rule.anchor]}"
+        case ExceedsAge(fact):
+            return f"{_label(protocol, fact)}: longer than the participant has lived"
         case ReadingHolds(code):
             return f"Reading {code}: {protocol.reading_by_code[code].statement}"
         case InPart(part):
@@ -204,6 +208,16 @@ def _span(rule: Elapsed, truth: Truth) -> str:
 def listed(items: list[str], word: str = "and") -> str:
     """a; a and b; a, b and c."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}" if items else ""
+
+
+# QUERIES
+
+
+def query_words(raised: Raised, protocol: Protocol) -> str:
+    """A query in a line: its message, and the answers that it is about."""
+    questions = protocol.question_by_key
+    facts = [f"{questions[fact].label}: {value_words(questions[fact], value)}" for fact, value in raised.facts.items()]
+    return f"{raised.message} {'; '.join(facts)}."
 
 
 # WHY AN OUTCOME IS WHAT IT IS
@@ -364,7 +378,7 @@ def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
 def _source(context: Context, fact: str) -> str:
     """The answer that a number comes from: for an age, the birth date where it is known."""
     names = [name for name in number_reads(context.protocol, fact) if name in context.protocol.question_by_key]
-    return next((name for name in names if context.world[name] is not None), fact)
+    return next(name for name in names if context.world[name] is not None)
 
 
 def _fact_phrases(

@@ -136,7 +136,7 @@ def rules_of(criterion: Criterion | None, cohort: Cohort | None) -> tuple[Rule, 
     if criterion is None:
         assert cohort is not None
         return (cohort.admits,)
-    return (criterion.rule,) if criterion.scope is None else (criterion.scope, criterion.rule)
+    return criterion.rules
 
 
 def judge(criterion: Criterion | None, context: Context) -> tuple[Outcome, Truth, Truth]:
@@ -359,13 +359,12 @@ def passing_day(ruling: Ruling, context: Context) -> date | None:
 
 
 def _turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
-    """The later days on which a leaf of the rules turns by itself."""
+    """The days on which a leaf of the rules turns by itself, those gone by among them."""
     for leaf in leaves(context.protocol, rules):
         if isinstance(leaf, Elapsed):
             value = context.world[leaf.fact]
             if value is not None:
-                day = calendar.first_day_elapsed(value.last, leaf.amount, leaf.unit)
-                yield from [day] if day > context.world[leaf.anchor] else []
+                yield calendar.first_day_elapsed(value.last, leaf.amount, leaf.unit)
         elif isinstance(leaf, Compare):
             yield from _birthdays(context, leaf.fact, _years_turned(leaf))
 
@@ -379,5 +378,4 @@ def _birthdays(context: Context, fact: str, years: int) -> Iterable[date]:
     type_ = context.protocol.question_by_key[fact].type
     birth = context.world[type_.birth_date] if isinstance(type_, Age) else None
     if birth is not None:
-        day = calendar.birthday(birth.last, years)
-        yield from [day] if day > context.world["consent_date"] else []
+        yield calendar.birthday(birth.last, years)

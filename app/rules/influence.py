@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.rules.evaluate import Context, decide, number_reads
-from app.rules.tree import All, AnyOf, Compare, InPart, Not, ReadingHolds, Rule, Term
+from app.rules.tree import All, AnyOf, Compare, ExceedsAge, InPart, Not, ReadingHolds, Rule, Term
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
 
 Truths = frozenset[Truth]
@@ -47,6 +47,8 @@ def influence(rule: Rule, context: Context, open_names: frozenset[str]) -> Influ
             return Influence(frozenset((UNKNOWN,)), {})
         case Compare(fact):
             name = next(iter(number_reads(context.protocol, fact)))
+        case ExceedsAge():  # pragma: no cover  # stands in edit checks alone, and these decide nothing
+            raise AssertionError(rule)
         case _:
             name = rule.fact  # type: ignore[union-attr]  # every leaf that is left asks for a fact
     return Influence(ANYTHING, {name: DECIDED}) if name in open_names else Influence(frozenset((UNKNOWN,)), {})

@@ -18,6 +18,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -33,6 +34,7 @@ MAX_DEPTH = 30
 MAX_OPTIONS = 20
 MAX_AGE = 150
 MAX_NUMBER = 10**12
+CALCULATORS = ("qtcf", "prednisone")  # those that the pages have
 ADMISSION = "admission"  # stands among the codes that exclude, so nothing else may be called so
 
 
@@ -59,6 +61,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """When a question is worth asking: what its answer is likely to settle, against what it costs to find out.
+
+    `decides` is how likely the answer is to settle the verdict, above 0 and below 1. `burden` is above 0:
+    about 1 for what is in everybody's head, 3 for the chart, 10 for a new test. `source` says where both
+    come from, or "judgement". They order questions and never change a verdict.
+    """
+
+    decides: float = 0.1
+    burden: float = 3
+    source: str = "judgement"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Asks for one fact.
 
@@ -66,6 +82,7 @@ class Question:
     `relevant` is the condition on which it is asked (None: always). `can_change` says whether a
     later value may differ: never (fixed), by a new measurement or treatment (repeat), or by itself
     as time passes (time). `alternative` is another fact that answers the question as well.
+    `calculator` is the calculator (of CALCULATORS) that works its number out; empty: none.
     """
 
     key: str
@@ -78,6 +95,8 @@ class Question:
     hint: str = ""
     relevant: Rule | None = None
     alternative: str | None = None
+    asking: Asking = Asking()
+    calculator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,11 @@ class Criterion:
     group: str | None = None
     readings: tuple[str, ...] = ()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The scope, if there is one, and the rule."""
+        return (self.rule,) if self.scope is None else (self.scope, self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -147,6 +171,18 @@ class Cohort:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(sorted(self.parts, key=lambda part: part[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class EditCheck:
+    """Answers that cannot both be true, or hardly: where `rule` surely holds, the user is asked to check them.
+
+    `message` is one sentence that names each by its label. A check never changes a verdict or blocks anything.
+    """
+
+    code: str
+    message: str
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -164,6 +200,7 @@ class Protocol:
     groups: tuple[Group, ...]
     criteria: tuple[Criterion, ...]
     cohorts: tuple[Cohort, ...]
+    edit_checks: tuple[EditCheck, ...] = ()
     question_by_key: dict[str, Question] = field(init=False, repr=False, compare=False)
     term_by_name: dict[str, NamedRule] = field(init=False, repr=False, compare=False)
     reading_by_code: dict[str, Reading] = field(init=False, repr=False, compare=False)
@@ -215,6 +252,7 @@ class _Checker:
         yield from self._questions()
         yield from self._criteria()
         yield from self._cohorts()
+        yield from self._edit_checks()
 
     def _names(self) -> Iterator[str]:
         protocol = self.protocol
@@ -226,7 +264,7 @@ class _Checker:
         )
         codes = [criterion.code for criterion in protocol.criteria]
         codes += [group.code for group in protocol.groups] + [cohort.code for cohort in protocol.cohorts]
-        codes += [reading.code for reading in protocol.readings]
+        codes += [reading.code for reading in protocol.readings] + [check.code for check in protocol.edit_checks]
         for what, names, pattern in (*keys, ("code", codes, _CODE)):
             for name in sorted({name for name in names if names.count(name) > 1}):
                 yield f"{what} {name}: is given twice"
@@ -253,11 +291,12 @@ class _Checker:
         for question in protocol.questions:
             at = f"question {question.key}"
             yield from ((f"{at} {name}", getattr(question, name)) for name in ("text", "label", "why"))
-            unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-            if unit or isinstance(question.type, Age):
-                yield f"{at} unit", unit
-            options = question.type.options if isinstance(question.type, Choice | Many) else ()
+            type_ = question.type
+            if isinstance(type_, Integer | Number | Age) and (type_.unit or isinstance(type_, Age)):
+                yield f"{at} unit", type_.unit
+            options = type_.options if isinstance(type_, Choice | Many) else ()
             yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
+            yield f"{at} asking source", question.asking.source
             hints = [question.hint, *(option.hint for option in options)]
             yield from ((f"{at} hint", hint) for hint in hints if hint)
         for term in protocol.terms:
@@ -271,6 +310,8 @@ class _Checker:
             yield f"group {group.code} title", group.title
         for cohort in protocol.cohorts:
             yield f"cohort {cohort.code} title", cohort.title
+        for check in protocol.edit_checks:
+            yield f"edit check {check.code} message", check.message
 
     def _questions(self) -> Iterator[str]:
         sections = {section.key for section in self.protocol.sections}
@@ -279,6 +320,9 @@ class _Checker:
             if question.section not in sections:
                 yield f"{at}: no section {question.section}"
             yield from self._type(at, question.type)
+            yield from self._asking(at, question.asking)
+            if question.calculator:
+                yield from self._calculator(at, question)
             if question.alternative is not None:
                 yield from self._alternative(at, question)
             if question.relevant is not None:
@@ -301,6 +345,8 @@ class _Checker:
         for node in walk(rule):
             if isinstance(node, FACT_RULES):
                 yield node.fact
+                if isinstance(node, ExceedsAge):
+                    yield node.age
             elif isinstance(node, Term):
                 yield from self._facts(rules[node.name])
 
@@ -329,6 +375,20 @@ class _Checker:
                 yield f"{at}: must be the alternative of {birth.key}"
         if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
             yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
+
+    def _asking(self, at: str, asking: Asking) -> Iterator[str]:
+        if not (is_number(asking.decides) and 0 < asking.decides < 1):
+            yield f"{at}: asking decides must be a number above 0 and below 1"
+        if not (is_number(asking.burden) and asking.burden > 0):
+            yield f"{at}: asking burden must be a number above 0"
+
+    def _calculator(self, at: str, question: Question) -> Iterator[str]:
+        if question.calculator not in CALCULATORS:
+            yield f"{at}: calculator must be one of {', '.join(CALCULATORS)}"
+        if not isinstance(question.type, Integer | Number):
+            yield f"{at}: a calculator works out a number"
+        if sum(other.calculator == question.calculator for other in self.protocol.questions) > 1:
+            yield f"{at}: calculator {question.calculator} belongs to another question too"
 
     def _alternative(self, at: str, question: Question) -> Iterator[str]:
         other = self.questions.get(question.alternative or "")
@@ -370,8 +430,7 @@ class _Checker:
             yield f"{at}: no group {criterion.group}"
         if criterion.kind != "inclusion":
             yield f"{at}: only an inclusion criterion can be in a group"
-        rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-        if any(isinstance(rule, InPart) for top in rules for rule in walk(top)):
+        if any(isinstance(rule, InPart) for top in criterion.rules for rule in walk(top)):
             yield f"{at}: a criterion of a group cannot depend on the part"
 
     def _cohorts(self) -> Iterator[str]:
@@ -384,12 +443,33 @@ class _Checker:
                 yield f"{at}: names a part twice"
             yield from self._known_readings(at, cohort.readings)
 
+    def _edit_checks(self) -> Iterator[str]:
+        """A check compares answers with each other, and nothing else."""
+        for check in self.protocol.edit_checks:
+            at = f"edit check {check.code}"
+            faults = list(self._rule(at, check.rule, parts=False, terms=self._all_terms(), intervals=True))
+            yield from faults
+            if faults:
+                continue
+            if self._reads_reading(check.rule):
+                yield f"{at}: rests on a reading, which is no answer"
+            if len(set(self._facts(check.rule))) < 2:
+                yield f"{at}: needs two answers that it compares"
+
+    def _reads_reading(self, rule: Rule) -> bool:
+        rules = {term.name: term.rule for term in self.protocol.terms}
+        nodes = list(walk(rule))
+        opened = [rules[node.name] for node in nodes if isinstance(node, Term)]
+        return any(isinstance(node, ReadingHolds) for node in nodes) or any(map(self._reads_reading, opened))
+
     def _known_readings(self, at: str, codes: tuple[str, ...]) -> Iterator[str]:
         for code in codes:
             if code not in self.readings:
                 yield f"{at}: no reading {code}"
 
-    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
+    def _rule(
+        self, at: str, rule: Rule, *, parts: bool, terms: set[str], intervals: bool = False, depth: int = 0
+    ) -> Iterator[str]:
         if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
             yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
@@ -401,10 +481,15 @@ class _Checker:
             yield f"{at}: no part {rule.part} here"
         if isinstance(rule, ReadingHolds):
             yield from self._reading(at, rule)
-        if isinstance(rule, FACT_RULES):
+        if isinstance(rule, ExceedsAge):
+            if not intervals:
+                yield f"{at}: {rule.kind} stands in edit checks alone"
+            yield from self._exceeds_age(at, rule)
+        elif isinstance(rule, FACT_RULES):
             yield from self._fact(at, rule)
         for number, child in enumerate(children(rule), start=1):
-            yield from self._rule(f"{at}.{rule.kind}[{number}]", child, parts=parts, terms=terms, depth=depth + 1)
+            below = f"{at}.{rule.kind}[{number}]"
+            yield from self._rule(below, child, parts=parts, terms=terms, intervals=intervals, depth=depth + 1)
 
     def _reading(self, at: str, rule: ReadingHolds) -> Iterator[str]:
         reading = self.readings.get(rule.code)
@@ -444,3 +529,12 @@ class _Checker:
         most = {"days": 36_600, "months": 1200, "years": 100}.get(rule.unit, 0)
         if not 0 <= rule.amount <= most:
             yield f"{at}: elapsed reaches at most 100 years"
+
+    def _exceeds_age(self, at: str, rule: ExceedsAge) -> Iterator[str]:
+        interval, age = self.questions.get(rule.fact), self.questions.get(rule.age)
+        if interval is None or not isinstance(interval.type, Integer | Number):
+            yield f"{at}: {rule.kind} needs a number, and {rule.fact} is none"
+        if age is None or not isinstance(age.type, Age):
+            yield f"{at}: {rule.kind} needs an age, and {rule.age} is none"
+        if rule.unit not in ("months", "years"):
+            yield f"{at}: {rule.kind} counts months or years"

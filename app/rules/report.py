@@ -6,20 +6,23 @@ The same verdict always gives the same bytes, whatever is remembered.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from app.rules import explain
 from app.rules.calendar import PartialDate
-from app.rules.evaluate import Context
+from app.rules.edit_checks import EditChecks, Raised
+from app.rules.evaluate import Context, World, number_reads
 from app.rules.explain import GAP
-from app.rules.facts import Age, Date
+from app.rules.facts import to_json
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
 from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
 
-REMEMBERED = 16384
+REMEMBERED = 65_536
 
 
 def report(verdict: Verdict, head: bytes) -> bytes:
@@ -38,25 +41,22 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii
 class Reporter:
     """Writes the verdicts under one protocol, and remembers the pieces that recur.
 
-    For all participants with the same ruling there is one template: in it `%(name)b` stands where
-    the participant's own value belongs in words, and `%(=name)b` where it belongs in JSON.
+    All participants with the same ruling share a form; with the same values in its gaps as well, they
+    share the piece itself.
     """
 
     def __init__(self, protocol: Protocol, head: bytes) -> None:
+        self._protocol = protocol
         self._head = b"{" + head
         self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
-        self._templates: Memory[bytes] = Memory(REMEMBERED)
-        self._fillings: dict[bytes, Memory[bytes]] = {}
-        for question in protocol.questions:
-            if not isinstance(question.type, Date | Age):  # which are said differently from date to date
-                self._fillings |= {gap.encode(): Memory(REMEMBERED) for gap in (question.key, f"={question.key}")}
+        self._edit_checks = EditChecks(protocol)
+        self._forms: Memory[_Form] = Memory(REMEMBERED)
+        self._pieces: Memory[bytes] = Memory(REMEMBERED)
 
     def report(self, verdict: Verdict) -> bytes:
         """The JSON object of a verdict."""
-        dates = verdict.participant.dates
-        values = _Values(verdict.context, self._fillings)
-        written = self._templates.get
+        dates, context = verdict.participant.dates, verdict.context
         return b"".join(
             (
                 self._head,
@@ -64,85 +64,117 @@ class Reporter:
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
                 b',"cohorts":[',
-                b",".join([self._cohort(cohort, values) for cohort in verdict.cohorts]),
+                b",".join([self._cohort(cohort, context) for cohort in verdict.cohorts]),
                 b'],"groups":',
                 dumps(verdict.groups),
                 b',"criteria":[',
-                b",".join(
-                    [
-                        self._in_time(line, verdict, values)
-                        if line.may_pass
-                        else (written(line) or self._criterion(line, verdict)) % values
-                        for line in verdict.lines
-                    ]
-                ),
+                b",".join([self._criterion(line, context) for line in verdict.lines]),
                 b'],"missing":[',
                 b",".join([self._missing(missing) for missing in verdict.missing]),
                 b'],"depends_on":',
                 _codes(verdict.depends_on),
                 b',"review":',
                 _codes(verdict.review),
+                b',"queries":',
+                self._queries(verdict),
                 b"}",
             )
         )
 
-    def _criterion(self, line: Line, verdict: Verdict) -> bytes:
-        """The template of a criterion."""
-        return self._templates.get(line) or self._templates.keep(line, _template(_plain(line, verdict.context)))
+    def _queries(self, verdict: Verdict) -> bytes:
+        """The answers to be checked, and why."""
+        raised = self._edit_checks.raised(verdict.context.world)
+        return dumps([query_plain(one) for one in raised]) if raised else b"[]"
 
-    def _in_time(self, line: Line, verdict: Verdict, values: "_Values") -> bytes:
-        """A criterion whose failure may pass as time goes on. From which day is the participant's own."""
-        finding = Result(line, verdict.context).deciding[0]
-        day = finding.passes_from
-        values[PASSES] = b"null" if day is None else dumps(day.isoformat())
-        values[CHANGES] = dumps(finding.ruling.can_change if day is None else "time")
-        return self._criterion(line, verdict) % values
+    def _criterion(self, line: Line, context: Context) -> bytes:
+        form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
+        if line.may_pass:
+            return form.filled(context, _passing(line, context))
+        key = (line, form.pick(context.world))
+        return self._pieces.get(key) or self._pieces.keep(key, form.filled(context))
 
-    def _cohort(self, cohort: CohortVerdict, values: "_Values") -> bytes:
-        admission = self._templates.get(cohort.admits) or self._templates.keep(
-            cohort.admits,
-            _template({"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}),
-        )
-        decided = (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open), admission % values)
+    def _cohort(self, cohort: CohortVerdict, context: Context) -> bytes:
         return b'%b"verdict":"%b","reasons":%b,"open":%b,"admission":%b}' % (
             self._cohorts[cohort.cohort.code],
-            *decided,
+            cohort.verdict.encode(),
+            _codes(cohort.reasons),
+            _codes(cohort.open),
+            self._admission(cohort, context),
         )
 
+    def _admission(self, cohort: CohortVerdict, context: Context) -> bytes:
+        admits = cohort.admits
+        form = self._forms.get(admits) or self._forms.keep(admits, _Form(self._protocol, _plain_admission(cohort)))
+        key = (admits, form.pick(context.world))
+        return self._pieces.get(key) or self._pieces.keep(key, form.filled(context))
+
     def _missing(self, missing: Missing) -> bytes:
-        waiting = (_codes(missing.criteria), _codes(missing.cohorts))
-        return b'%b,"criteria":%b,"cohorts":%b}' % (self._questions[missing.fact], *waiting)
+        return self._pieces.get(missing) or self._pieces.keep(
+            missing,
+            b'%b,"criteria":%b,"cohorts":%b}'
+            % (self._questions[missing.fact], _codes(missing.criteria), _codes(missing.cohorts)),
+        )
 
 
-class _Values(dict[bytes, bytes]):
-    """What fills a participant's templates; each value is worked out when it is first asked for."""
+class _Form:
+    """A piece of the report with gaps for the participant's own values.
 
-    def __init__(self, context: Context, recurring: dict[bytes, Memory[bytes]]) -> None:
-        self.context, self.recurring = context, recurring
+    `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON. `pick` gives
+    all values on which the filled piece depends.
+    """
 
-    def __missing__(self, gap: bytes) -> bytes:
-        name = gap.decode()
-        value = self.context.world[name.removeprefix("=")]
-        recurring = self.recurring.get(gap)
-        if recurring is None:
-            filling = self._filling(name, value)
-        else:
-            filling = recurring.get(value) or recurring.keep(value, self._filling(name, value))
-        self[gap] = filling
-        return filling
+    __slots__ = ("_gaps", "_template", "pick")
 
-    def _filling(self, name: str, value: Any) -> bytes:
-        if name.startswith("="):
-            return dumps(value.text if isinstance(value, PartialDate) else value)
-        return dumps(explain.gap_words(name, self.context))[1:-1]
+    def __init__(self, protocol: Protocol, plain: object) -> None:
+        found: dict[str, None] = {}
+
+        def opened(gap: re.Match[bytes]) -> bytes:
+            name = gap[1] or gap[2]
+            found.setdefault(name.decode())
+            return b"%%(%b)b" % name
+
+        self._template = _GAP.sub(opened, dumps(plain).replace(b"%", b"%%"))
+        self._gaps = [gap for gap in found if not gap.startswith("=@")]
+        names = dict.fromkeys(name for gap in self._gaps for name in _read_by(protocol, gap))
+        self.pick: Callable[[World], object] = itemgetter(*names) if names else _nothing
+
+    def filled(self, context: Context, more: Mapping[bytes, bytes] = MappingProxyType({})) -> bytes:
+        """The piece with the participant's values; `more` fills the gaps that are no values."""
+        return self._template % {**{gap.encode(): _filling(gap, context) for gap in self._gaps}, **more}
 
 
-PASSES, CHANGES = b"=@passes_from", b"=@can_change"  # no fact is called so
+def _read_by(protocol: Protocol, gap: str) -> Iterable[str]:
+    """The names on whose values a gap's filling depends."""
+    return number_reads(protocol, gap) if gap in protocol.question_by_key else (gap.removeprefix("="),)
+
+
+def _nothing(world: World) -> object:
+    return None
+
+
+def _filling(gap: str, context: Context) -> bytes:
+    if gap.startswith("="):
+        value = context.world[gap[1:]]
+        return dumps(value.text if isinstance(value, PartialDate) else value)
+    return dumps(explain.gap_words(gap, context))[1:-1]
+
+
+PASSES, CHANGES = "=@passes_from", "=@can_change"  # no fact is called so
 _GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=@?\w+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
-def _template(plain: object) -> bytes:
-    return _GAP.sub(lambda gap: b"%%(%b)b" % (gap[1] or gap[2]), dumps(plain).replace(b"%", b"%%"))
+def _passing(line: Line, context: Context) -> Mapping[bytes, bytes]:
+    """From which day a failure passes as time goes on; the day is the participant's own."""
+    finding = Result(line, context).deciding[0]
+    day = finding.passes_from
+    return {
+        PASSES.encode(): b"null" if day is None else dumps(day.isoformat()),
+        CHANGES.encode(): dumps(finding.ruling.can_change if day is None else "time"),
+    }
+
+
+def _plain_admission(cohort: CohortVerdict) -> dict[str, Any]:
+    return {"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}
 
 
 def _plain(line: Line, context: Context) -> dict[str, Any]:
@@ -159,12 +191,18 @@ def _plain(line: Line, context: Context) -> dict[str, Any]:
         "reason": explain.result_form(result),
         "facts": {fact: value if isinstance(value, bool) else _gap(f"={fact}") for fact, value in facts.items()},
         "readings": readings_of(criterion),
-        "can_change": _gap(CHANGES.decode()) if line.may_pass else can_change,
-        "passes_from": _gap(PASSES.decode()) if line.may_pass else None,
+        "can_change": _gap(CHANGES) if line.may_pass else can_change,
+        "passes_from": _gap(PASSES) if line.may_pass else None,
     }
     if "" not in line.rulings:
         plain["by_cohort"] = {code: ruling.outcome for code, ruling in line.rulings.items()}
     return plain
+
+
+def query_plain(raised: Raised) -> dict[str, Any]:
+    """A raised edit check as plain data."""
+    facts = {fact: to_json(value) for fact, value in raised.facts.items()}
+    return {"code": raised.code, "message": raised.message, "facts": facts}
 
 
 def _gap(name: str) -> str:
@@ -173,8 +211,7 @@ def _gap(name: str) -> str:
 
 def readings_of(criterion: Criterion) -> list[str]:
     """The readings that concern a criterion: those it names and those its rules hold."""
-    rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-    leaves = [node.code for rule in rules for node in walk(rule) if isinstance(node, ReadingHolds)]
+    leaves = [node.code for rule in criterion.rules for node in walk(rule) if isinstance(node, ReadingHolds)]
     return sorted({*criterion.readings, *leaves}, key=lambda code: (len(code), code))
 
 

@@ -79,6 +79,9 @@ class _Fact:
         alone = self._blank | {name: world[name] for name in ANCHORS} | {self.name: value}
         context = Context(self.protocol, alone)
         truths = {leaf: decide(leaf, context).value for leaf in self._leaves}
-        falls = [(value is None, number, *(truths[leaf] for leaf in seen)) for number, seen in enumerate(self.views)]
+        falls = [
+            (number,) if value is None else (number, *(truths[leaf] for leaf in seen))
+            for number, seen in enumerate(self.views)
+        ]
         traits = tuple(self._numbers.setdefault(fall, next(self._next)) for fall in falls)
         return self.known.keep(key, traits)

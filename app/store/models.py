@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.rules.facts import ANCHORS, FACT_TYPES
 from app.rules.protocol import STATUSES
-from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, InPart, ReadingHolds, Term
+from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, ExceedsAge, InPart, ReadingHolds, Term
 
 NAMING: Final = {
     "pk": "pk_%(table_name)s",
@@ -174,7 +174,10 @@ class SectionRow(Owned):
 
 
 class QuestionRow(Owned):
-    """A question; the columns from `minimum` on are what its type says."""
+    """A question; `minimum` to `not_after` are what its type says.
+
+    The columns from `decides` on came later: empty, they stand for the default.
+    """
 
     __tablename__ = "question"
     __table_args__ = (
@@ -202,6 +205,10 @@ class QuestionRow(Owned):
     birth_date: Mapped[str | None]
     partial: Mapped[bool | None]
     not_after: Mapped[str | None]
+    decides: Mapped[float | None]
+    burden: Mapped[float | None]
+    asking_source: Mapped[str | None]
+    calculator: Mapped[str | None]
 
 
 class QuestionOptionRow(Owned):
@@ -314,6 +321,15 @@ class CohortReadingRow(Owned):
     reading_code: Mapped[str]
 
 
+class EditCheckRow(Owned):
+    """Answers that hardly go together; when they are there is a rule."""
+
+    __tablename__ = "edit_check"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str]
+
+
 _COMPARING = ("compare", "elapsed")
 
 
@@ -321,7 +337,8 @@ class RuleNodeRow(Owned):
     """One node of a rule tree: an adjacency list.
 
     The owner says whose rule it is and which of its rules: criterion E13 rule. Nodes are numbered in
-    reading order, each after the one above it, so a tree cannot hold a circle.
+    reading order, each after the one above it, so a tree cannot hold a circle. `name` is the reading, the
+    part, the term, or the age against which an interval is held.
     """
 
     __tablename__ = "rule_node"
@@ -332,18 +349,18 @@ class RuleNodeRow(Owned):
         Index("uq_rule_node_root", "protocol_id", "owner_kind", "owner_key", "role", unique=True,
               sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
         CheckConstraint("parent_id < id", name="parent_comes_first"),
-        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part")),
+        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part", "edit_check")),
         _one_of("role", ("relevant", "rule", "scope", "admits")),
         _one_of("kind", tuple(rule.kind for rule in RULES)),
         _one_of("comparison", COMPARISONS),
         _one_of("unit", UNITS),
         _one_of("anchor", ANCHORS),
         _only_for("fact", tuple(rule.kind for rule in FACT_RULES)),
-        _only_for("name", (ReadingHolds.kind, InPart.kind, Term.kind)),
+        _only_for("name", (ExceedsAge.kind, ReadingHolds.kind, InPart.kind, Term.kind)),
         _only_for("truth", ("always",)),
         _only_for("comparison", _COMPARING),
         _only_for("amount", _COMPARING),
-        _only_for("unit", ("elapsed",)),
+        _only_for("unit", ("elapsed", ExceedsAge.kind)),
         _only_for("anchor", ("elapsed",)),
     )  # fmt: skip
 
@@ -388,6 +405,7 @@ OWNED: Final[tuple[type[Owned], ...]] = (
     CohortRow,
     CohortPartRow,
     CohortReadingRow,
+    EditCheckRow,
     RuleNodeRow,
     RuleOptionRow,
 )

@@ -5,7 +5,7 @@ says it for every fact at once), not by a schema, and an answer is put together 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import date
@@ -39,21 +39,17 @@ from app.web.published import Published
 class Direct(APIRoute):
     """A route whose coroutine gets the request and the parts of the path as they are.
 
-    The handlers read bodies themselves; FastAPI's own gathering of arguments, which takes longer than
-    half an evaluation, would find nothing to do.
+    The handlers read bodies themselves; FastAPI's own gathering of arguments and its exit stacks, which
+    take as long as half an evaluation, would find nothing to do. Its errors go to the application's handlers.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of this route."""
-        endpoint = self.endpoint
-        if not iscoroutinefunction(endpoint):
-            return super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            response: Response = await endpoint(**request.path_params, request=request)
-            return response
-
-        return handle
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["method"] not in (self.methods or ()) or not iscoroutinefunction(self.endpoint):
+            await super().handle(scope, receive, send)
+            return
+        response = await self.endpoint(**scope["path_params"], request=Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct)
@@ -207,6 +203,7 @@ def describe(nct_id: NctId, request: Request) -> Response:
     for criterion, row in zip(protocol.criteria, plain["criteria"], strict=True):
         row["readings"] = readings_of(criterion)
     plain |= {
+        "edit_checks": plain.get("edit_checks", []),
         "trial": asdict(trial),
         "protocol": {"version": published.version, "hash": published.hash},
         "versions": [
@@ -221,5 +218,6 @@ def describe(nct_id: NctId, request: Request) -> Response:
     }
     for question, row in zip(protocol.questions, plain["questions"], strict=True):
         row |= question_plain(protocol, question)
+        row |= {"asking": asdict(question.asking), "calculator": question.calculator or None}
         del row["key"]
     return Response(dumps(plain), media_type="application/json")

@@ -67,6 +67,7 @@ EXAMPLE_RESULT: dict[str, Any] = {
     ],
     "depends_on": ["X7"],
     "review": [],
+    "queries": [],
 }
 _DATE = {"type": ["string", "null"], "format": "date", "pattern": "^(19|20|21)[0-9]{2}-"}
 BODY_SCHEMA: dict[str, Any] = {
@@ -156,6 +157,7 @@ RESULT_SCHEMA = _object(
     missing=_list(_object(fact=_TEXT, question=_TEXT, criteria=_CODES, cohorts=_CODES)),
     depends_on=_CODES,
     review=_CODES,
+    queries=_list(_object(code=_TEXT, message=_TEXT, facts={"type": "object"})),
 )
 PROBLEM_SCHEMA = _object(
     type=_TEXT, title=_TEXT, status=_COUNT, detail=_TEXT, errors=_list(_object(fact=_TEXT, message=_TEXT))
@@ -200,7 +202,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "progress": {"answered": 7, "at_least": 1, "at_most": 25},
     "evaluation": EXAMPLE_RESULT,
 }
-_LISTED = ("sections", "questions", "terms", "readings", "groups", "criteria", "cohorts")
+_LISTED = ("sections", "questions", "terms", "readings", "groups", "criteria", "cohorts", "edit_checks")
 TRIAL_SCHEMA = _object(
     nct_id=_TEXT,
     trial={"type": "object"},
@@ -214,12 +216,21 @@ EXAMPLE_TRIAL: dict[str, Any] = {
     "protocol": EXAMPLE_RESULT["protocol"],
     "versions": [{"version": 1, "hash": "9f2c...", "status": "published", "published_at": "2026-11-22T12:00:00+00:00"}],
     "sections": [{"key": "participant", "title": "The participant"}],
-    "questions": [{**EXAMPLE_QUESTION, "section": "participant", "can_change": "repeat"}],
+    "questions": [
+        {
+            **EXAMPLE_QUESTION,
+            "section": "participant",
+            "can_change": "repeat",
+            "asking": {"decides": 0.02, "burden": 1, "source": "judgement"},
+            "calculator": None,
+        }
+    ],
     "terms": [],
     "readings": [],
     "groups": [],
     "criteria": [],
     "cohorts": [],
+    "edit_checks": [],
 }
 EXAMPLE_HEALTH: dict[str, Any] = {"status": "ok"}
 EXAMPLE_READY: dict[str, Any] = {"status": "ready", "protocol": EXAMPLE_RESULT["protocol"]}

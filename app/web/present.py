@@ -8,6 +8,7 @@ from app.calculators import CORTICOSTEROIDS, Calculation
 from app.rules import explain
 from app.rules.ask import Step, criteria_of, is_asked
 from app.rules.calendar import read_partial
+from app.rules.edit_checks import raised
 from app.rules.evaluate import Context, decide
 from app.rules.facts import Age, Choice, Date, Integer, Number
 from app.rules.finding import Finding
@@ -136,9 +137,6 @@ class StepView:
     has_errors: bool
 
 
-CALCULATORS = {"qtcf_ms": "qtcf", "prednisone_mg_per_day": "prednisone"}
-
-
 def step_view(
     protocol: Protocol,
     questions: list[Question],
@@ -176,7 +174,7 @@ def question_view(
         criteria=tuple((criterion.code, criterion.title) for criterion in criteria_of(protocol, question)),
         is_page_heading=heading and alternative is None,
         alternative=question_view(protocol, alternative, raw, form, False) if alternative else None,
-        calculator=CALCULATORS.get(key, ""),
+        calculator=question.calculator,
     )
 
 
@@ -193,16 +191,44 @@ def step_place(questions: Iterable[Question]) -> str:
     return f"questions/{'+'.join(question.key for question in questions)}"
 
 
+# QUERIES
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """Answers that hardly go together: why, and each with where it is changed."""
+
+    message: str
+    facts: list[Row]
+
+
+def query_views(published: Published, participant: Participant, change: ChangeUrl) -> list[QueryView]:
+    """The edit checks that a participant's answers raise."""
+    questions = published.protocol.question_by_key
+    return [
+        QueryView(query.message, _rows(query.facts, questions, change))
+        for query in raised(published.protocol, published.evaluator.world(participant))
+    ]
+
+
+def _rows(facts: Mapping[str, Any], questions: Mapping[str, Question], change: ChangeUrl) -> list[Row]:
+    return [
+        Row(questions[fact].label, _capital(explain.value_words(questions[fact], value)), href=change(fact))
+        for fact, value in facts.items()
+    ]
+
+
 # ANSWERS
 
 
 @dataclass(frozen=True)
 class AnswersView:
-    """All answers given, by section; and the dates."""
+    """All answers given, by section; the dates; and what hardly goes together."""
 
     sections: list[tuple[str, list[Row]]]
     dates: list[Row]
     answered: int
+    queries: list[QueryView]
 
 
 def answers_view(published: Published, participant: Participant, change: ChangeUrl, dates_url: str) -> AnswersView:
@@ -216,7 +242,7 @@ def answers_view(published: Published, participant: Participant, change: ChangeU
         if rows:
             sections.append((section.title, rows))
     dates = [replace(row, href=dates_url) for row in _date_rows(participant)]
-    return AnswersView(sections, dates, len(asked))
+    return AnswersView(sections, dates, len(asked), query_views(published, participant, change))
 
 
 def _date_rows(participant: Participant) -> list[Row]:
@@ -456,6 +482,7 @@ class ResultView:
     summary: str
     reasons: list[CriterionView]
     needs: NeedsView
+    queries: list[QueryView]
     depends_on: list[ReadingView]
     review: list[CriterionView]
     cohorts: list[CohortView]
@@ -485,6 +512,7 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
         summary=_summary(verdict, reasons, needs),
         reasons=reasons,
         needs=needs,
+        queries=query_views(published, verdict.participant, change),
         depends_on=[_reading(verdict, code) for code in verdict.depends_on],
         review=[view for view in results if view.code in verdict.review],
         cohorts=[_cohort_view(verdict, cohort) for cohort in verdict.cohorts],
@@ -580,11 +608,7 @@ def _change_note(finding: Finding) -> str:
 
 
 def _fact_rows(finding: Finding, change: ChangeUrl) -> list[Row]:
-    questions = finding.context.protocol.question_by_key
-    return [
-        Row(questions[fact].label, _capital(explain.value_words(questions[fact], value)), href=change(fact))
-        for fact, value in finding.facts.items()
-    ]
+    return _rows(finding.facts, finding.context.protocol.question_by_key, change)
 
 
 def primary(protocol: Protocol, fact: str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.rules.codec import protocol_from_plain
 from app.rules.facts import ANCHORS, Age, Choice, Date, Integer, Many, Number, YesNo
-from app.rules.protocol import Protocol, Question
+from app.rules.protocol import CALCULATORS, Protocol, Question
 
 Plain = dict[str, Any]
 TODAY = date(2026, 11, 22)
@@ -69,11 +69,24 @@ def question(key: str, kind: str) -> st.SearchStrategy[Plain]:
         "date": st.fixed_dictionaries({"partial": st.booleans()}, optional={"not_after": st.sampled_from(ANCHORS)}),
     }
     return st.builds(
-        lambda own, change, hint: {**words, **own, "can_change": change} | ({"hint": hint} if hint else {}),
+        lambda own, change, hint, asking: (
+            {**words, **own, "can_change": change} | ({"hint": hint} if hint else {}) | asking
+        ),
         fields[kind],
         st.sampled_from(["fixed", "repeat", "time"]),
         st.sampled_from(["", "Take the latest."]),
+        weights(),
     )
+
+
+def weights() -> st.SearchStrategy[Plain]:
+    """Nothing, the default written out, or weights of a question's own."""
+    asking = {
+        "decides": st.sampled_from([0.1, 0.001, 0.5, 0.99]),
+        "burden": st.sampled_from([3, 0.5, 10]),
+        "source": st.sampled_from(["judgement", "A registry."]),
+    }
+    return st.fixed_dictionaries({}, optional={"asking": st.fixed_dictionaries(asking)})
 
 
 def age_pair(number: int) -> st.SearchStrategy[list[Plain]]:
@@ -172,6 +185,8 @@ def plain_protocols(
         terms.append({"name": f"term{number}", "title": f"Term {number}", "rule": draw(rule(known, 3))})
     words = Vocabulary(words.facts, words.leaves, tuple(term["name"] for term in terms))
     _place(draw, questions, sections, terms)
+    for asked, name in zip((q for q in questions if q["type"] in ("integer", "number")), CALCULATORS, strict=False):
+        asked |= {"calculator": name} if draw(st.booleans()) else {}
 
     named = draw(st.lists(st.sampled_from(["part_a", "part_b"]), unique=True, max_size=2))
     made_cohorts = []
@@ -189,6 +204,7 @@ def plain_protocols(
         draw(_criterion(number, words, tuple(sorted(parts)), readings, size))
         for number in range(draw(st.integers(1, criteria)))
     ]
+    checks = draw(st.lists(edit_check(questions), max_size=2)) if len(questions) > 1 else []
     used = dict.fromkeys(criterion["group"] for criterion in made_criteria if "group" in criterion)
     return {
         "nct_id": "NCT00000000",
@@ -199,7 +215,25 @@ def plain_protocols(
         "groups": [{"code": group, "title": f"Group {group}"} for group in used],
         "criteria": made_criteria,
         "cohorts": made_cohorts,
-    }
+    } | ({"edit_checks": [{**check, "code": f"Q{n}"} for n, check in enumerate(checks)]} if checks else {})
+
+
+def edit_check(questions: list[Plain]) -> st.SearchStrategy[Plain]:
+    """A rule over two answers or more; where there are a number and an age, often whether the one exceeds the other."""
+    both = st.lists(st.sampled_from(questions), min_size=2, max_size=3, unique_by=lambda asked: asked["key"])
+    compared: st.SearchStrategy[Plain] = both.flatmap(
+        lambda facts: st.builds(
+            lambda kind, rules: {kind: rules}, st.sampled_from(["all", "any"]), st.tuples(*map(leaf, facts)).map(list)
+        )
+    )
+    numbers = [asked["key"] for asked in questions if asked["type"] in ("integer", "number")]
+    ages = [asked["key"] for asked in questions if asked["type"] == "age"]
+    if numbers and ages:
+        units = st.sampled_from(["months", "years"])
+        exceeds = st.tuples(st.sampled_from(numbers), units, st.sampled_from(ages))
+        longer = exceeds.map(lambda drawn: {"exceeds_age": list(drawn)})
+        compared |= longer | st.tuples(longer, compared).map(lambda rules: {"all": [rules[0], {"not": rules[1]}]})
+    return compared.map(lambda rule: {"message": "These do not go together.", "rule": rule})
 
 
 def _place(draw: st.DrawFn, questions: list[Plain], sections: list[Plain], terms: list[Plain]) -> None:

@@ -109,6 +109,22 @@ def test_screen(run: Run, tmp_path: Path, case: dict[str, Any]) -> None:
             assert row["reason"] in told.out
 
 
+def test_screen_points_out_answers_that_hardly_go_together(run: Run, tmp_path: Path) -> None:
+    body = {"answers": {"weight_kg": 3, "age_years": 40, "sex": "male", "pregnancy": "pregnant"}}
+    told = run("screen", participant(tmp_path, body))
+    assert [line for line in told.out.splitlines() if line.startswith("Please check")] == [
+        "Please check: Pregnancy or breast-feeding does not go with the sex that is given. "
+        "Pregnancy or breast-feeding: Pregnant; Sex: Male.",
+        "Please check: The body weight is very low for the age at consent; hardly any adult weighs under 30 kg. "
+        "Body weight: 3 kg; Age at consent: 40 years.",
+    ]
+    plain = json.loads(run("screen", participant(tmp_path, body), "--json").out)
+    assert [(query["code"], query["facts"]) for query in plain["queries"]] == [
+        ("Q9", {"pregnancy": "pregnant", "sex": "male"}),
+        ("Q12", {"weight_kg": 3, "age_years": 40}),
+    ]
+
+
 @pytest.mark.parametrize("case", BAD, ids=[case["id"] for case in BAD])
 def test_screen_bad_input(run: Run, tmp_path: Path, case: dict[str, Any]) -> None:
     for options in ((), ("--json",)):

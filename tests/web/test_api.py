@@ -343,6 +343,13 @@ def test_description(api: Client) -> None:
         assert set(question) >= QUESTION_KEYS
         assert question["section"] in {section["key"] for section in plain["sections"]}
         assert question["can_change"] in ("fixed", "repeat", "time")
+        assert {"decides", "burden", "source"} == set(question["asking"])
+    calculators = {question["fact"]: question["calculator"] for question in plain["questions"]}
+    assert {fact: name for fact, name in calculators.items() if name} == {
+        "qtcf_ms": "qtcf",
+        "prednisone_mg_per_day": "prednisone",
+    }
+    assert [check["code"] for check in plain["edit_checks"]] == [check.code for check in PROTOCOL.edit_checks]
     assert [row["code"] for row in plain["criteria"]] == [c.code for c in PROTOCOL.criteria]
     for row in plain["criteria"]:
         assert {"code", "kind", "title", "statement", "place", "rule", "readings"} <= set(row)

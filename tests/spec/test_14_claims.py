@@ -1,4 +1,4 @@
-"""13. Claims: what the formal check proves of a protocol, over every participant there can be.
+"""14. Claims: what the formal check proves of a protocol, over every participant there can be.
 
 Each paragraph seeds one fault, and shows the remark that names it and the participant who shows it.
 """
