@@ -1,12 +1,15 @@
 """The command line: python -m app serve | migrate | load | check | screen. One function a command."""
 
 import argparse
+import json
 import logging
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -15,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from app import actions
 from app.errors import Conflict, Misconfigured, PrescreenError
 from app.main import NCT_ID, clock, create_app
+from app.proof.remark import SEVERITIES, Remark, acknowledge
 from app.rules import explain
-from app.rules.check import Warning, warnings
+from app.rules.check import warnings
 from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
 from app.rules.protocol import InvalidProtocol
@@ -24,7 +28,7 @@ from app.rules.verdict import Verdict
 from app.settings import Settings
 from app.store import migrate, queries
 from app.store.db import Database
-from app.trials import BUILT_IN, read_trial
+from app.trials import BUILT_IN, read_acknowledged, read_trial
 from app.web.body import parse_json
 from app.web.published import prepare
 
@@ -82,13 +86,37 @@ def load(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def check(options: argparse.Namespace, settings: Settings) -> int:
-    """Look a trial's file over: it must be valid, and what looks like a slip is named."""
+    """Look a trial's file over: it must be valid, and what is probably not meant is named, with somebody who shows it.
+
+    Errors fail; warnings fail with --strict, which also asks for the formal check.
+    """
     _, protocol = read_trial(options.file)
-    found: list[Warning] = list(warnings(protocol))
-    for warning in found:
-        print(f"{warning.place}: {warning.message}")
-    print(f"{options.file.name}: valid, {len(found)} warning{'' if len(found) == 1 else 's'}.")
-    return 1 if found and options.strict else 0
+    acknowledged = read_acknowledged(options.file)
+    remarks = [Remark(slip.place, slip.message, "warning") for slip in warnings(protocol)]
+    proved = find_spec("z3") is not None
+    if proved:
+        from app.proof.check import remarks as formal_remarks  # z3 is optional
+
+        remarks += formal_remarks(protocol)
+        remarks = list(acknowledge(remarks, acknowledged))
+    for remark in remarks:
+        print("\n".join(remark_lines(remark, options.witnesses)))
+    number = Counter(remark.severity for remark in remarks)
+    counts = [f"{number[of]} {of}{'' if number[of] == 1 else 's'}" for of in SEVERITIES]
+    print(f"{options.file.name}: valid, {', '.join(counts)}.")
+    if not proved:
+        print("The formal check was not run, as z3 is not installed: pip install 'prescreen[check]'.")
+    return 1 if number["error"] or (options.strict and (number["warning"] or not proved)) else 0
+
+
+def remark_lines(remark: Remark, always: bool) -> list[str]:
+    """A remark for a person to read. A witness is a participant whom `screen` takes; `always` shows those of notes."""
+    lines = [f"{remark.severity}: {remark.name}", *([f"    {remark.why}"] if remark.why else [])]
+    for witness in remark.witnesses if always or remark.severity != "note" else ():
+        reasons = "; ".join(f"{cohort}: {', '.join(codes)}" for cohort, codes in witness.reasons.items())
+        lines.append(f"    {witness.decision.replace('_', ' ')}{f' ({reasons})' if reasons else ''}, for instance")
+        lines.append(f"    {json.dumps(witness.body)}")
+    return lines
 
 
 def screen(options: argparse.Namespace, settings: Settings) -> int:
@@ -165,7 +193,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("check", help="look a trial's file over", description=check.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
-    one.add_argument("--strict", action="store_true", help="fail where there is a warning")
+    one.add_argument("--strict", action="store_true", help="fail where there is a warning, or no z3")
+    one.add_argument("--witnesses", action="store_true", help="show the participants behind notes too")
     one.set_defaults(run=check)
 
     one = commands.add_parser("screen", help="evaluate one participant", description=screen.__doc__)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from app.proof.remark import Acknowledged
 from app.rules.calendar import read_date
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.protocol import InvalidProtocol, Protocol
@@ -51,13 +52,35 @@ class Trial:
 
 def read_trial(path: Path = BUILT_IN) -> tuple[Trial, Protocol]:
     """The trial and protocol in a YAML file. Raises InvalidProtocol, also for malformed YAML."""
+    return trial_from_plain(_read_yaml(path))
+
+
+def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
+    """The remarks of the formal check that the authors of a trial's file acknowledge.
+
+    They stand beside the file, in `NAME.acknowledged.yaml`, and are no part of the protocol; without
+    that file there are none. Raises InvalidProtocol.
+    """
+    beside = path.with_suffix(".acknowledged.yaml")
+    if not beside.exists():
+        return ()
+    plain = _read_yaml(beside)
+    if not isinstance(plain, list):
+        raise InvalidProtocol([f"{beside.name}: takes a list of remarks"])
+    for number, item in enumerate(plain, start=1):
+        if not (isinstance(item, Mapping) and set(item) == {"remark", "why"} and all(map(_is_text, item.values()))):
+            raise InvalidProtocol([f"{beside.name}[{number}]: takes the texts remark and why"])
+    return tuple(Acknowledged(item["remark"], item["why"]) for item in plain)
+
+
+def _read_yaml(path: Path) -> object:
     try:
-        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        plain: object = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidProtocol([f"{path.name}: is not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
         raise InvalidProtocol([f"{path.name}: is nested too deeply"]) from None
-    return trial_from_plain(plain)
+    return plain
 
 
 def trial_from_plain(plain: object) -> tuple[Trial, Protocol]:
