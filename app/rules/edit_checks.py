@@ -10,11 +10,8 @@ from app.rules.evaluate import Context, World, decide, leaves, reads, with_value
 from app.rules.facts import Value
 from app.rules.memory import Memory
 from app.rules.protocol import EditCheck, Protocol
-from app.rules.traits import Traits
 from app.rules.tree import All, ExceedsAge
 from app.rules.truth import TRUE
-
-REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +32,23 @@ def raised(protocol: Protocol, world: World) -> tuple[Raised, ...]:
 class EditChecks:
     """Finds the checks that are raised, fast where none is: what the rules cannot tell apart is decided once.
 
-    A check that holds an interval against an age has no traits; it is decided anew, where the interval is known.
+    `rules` are those that have traits. A check that holds an interval against an age has none; it is decided
+    anew, where the interval is known. `remember` bounds what is kept.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, remember: int) -> None:
         self.protocol = protocol
         numbered = list(enumerate(protocol.edit_checks))
         self._plain = [(number, check) for number, check in numbered if not _has_interval(protocol, check)]
         self._others = [(number, check, _needed(check)) for number, check in numbered if _has_interval(protocol, check)]
-        self._traits = Traits(protocol, [[check.rule for _, check in self._plain]])
-        self._known: Memory[tuple[int, ...]] = Memory(REMEMBERED)
+        self.rules = tuple(check.rule for _, check in self._plain)
+        self._known: Memory[tuple[int, ...]] = Memory(remember)
 
-    def raised(self, world: World) -> tuple[Raised, ...]:
-        """The checks that are raised, in the protocol's order."""
-        key = self._traits.keys[0](self._traits.of(world))
-        found = self._known.get(key)
+    def raised(self, traits: int, world: World) -> tuple[Raised, ...]:
+        """The checks that are raised, in the protocol's order; `traits` are those that concern `rules`."""
+        found = self._known.get(traits)
         if found is None:
-            found = self._known.keep(key, tuple(self._holding(self._plain, world)))
+            found = self._known.keep(traits, tuple(self._holding(self._plain, world)))
         asked = [(number, check) for number, check, fact in self._others if fact is None or world[fact] is not None]
         if asked:
             found = tuple(sorted({*found, *self._holding(asked, world)}))

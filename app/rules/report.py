@@ -13,7 +13,7 @@ from typing import Any
 
 from app.rules import explain
 from app.rules.calendar import PartialDate
-from app.rules.edit_checks import EditChecks, Raised
+from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, World, number_reads
 from app.rules.explain import GAP
 from app.rules.facts import to_json
@@ -50,7 +50,6 @@ class Reporter:
         self._head = b"{" + head
         self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
-        self._edit_checks = EditChecks(protocol)
         self._forms: Memory[_Form] = Memory(REMEMBERED)
         self._pieces: Memory[bytes] = Memory(REMEMBERED)
 
@@ -76,15 +75,10 @@ class Reporter:
                 b',"review":',
                 _codes(verdict.review),
                 b',"queries":',
-                self._queries(verdict),
+                dumps([query_plain(query) for query in verdict.queries]) if verdict.queries else b"[]",
                 b"}",
             )
         )
-
-    def _queries(self, verdict: Verdict) -> bytes:
-        """The answers to be checked, and why."""
-        raised = self._edit_checks.raised(verdict.context.world)
-        return dumps([query_plain(one) for one in raised]) if raised else b"[]"
 
     def _criterion(self, line: Line, context: Context) -> bytes:
         form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
