@@ -280,21 +280,27 @@ def _cohort_verdicts(
     excluding = [line for line in lines if line.can_exclude]
     waiting = [line for line in lines if line.must_wait]
     varying = [line for line in lines if line.varies]
-    verdicts, known = [], {}
+    verdicts = []
+    known: dict[tuple[Outcome, ...], tuple[Decision, tuple[str, ...], tuple[str, ...]]] = {}
     for admission in admissions:
         assert admission.cohort is not None
         cohort = admission.cohort
-        outcomes = tuple([line.of(cohort).outcome for line in varying])
-        if outcomes not in known:
-            known[outcomes] = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
-        reasons, waits = known[outcomes]
-        if admission.outcome == "fail":
-            reasons = (*reasons, ADMISSION)
-        elif admission.outcome == "unknown":
-            waits = (*waits, ADMISSION)
-        verdict: Decision = "excluded" if reasons else "undetermined" if waits else "likely_eligible"
+        key = (admission.outcome, *[line.of(cohort).outcome for line in varying])
+        standing = known.get(key)
+        if standing is None:
+            reasons, waits = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
+            if admission.outcome == "fail":
+                reasons = (*reasons, ADMISSION)
+            elif admission.outcome == "unknown":
+                waits = (*waits, ADMISSION)
+            standing = known[key] = _stands(reasons, waits), reasons, waits
+        verdict, reasons, waits = standing
         verdicts.append(CohortVerdict(cohort, verdict, admission, reasons, waits, context))
     return tuple(verdicts)
+
+
+def _stands(reasons: tuple[str, ...], waits: tuple[str, ...]) -> Decision:
+    return "excluded" if reasons else "undetermined" if waits else "likely_eligible"
 
 
 def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
@@ -302,7 +308,8 @@ def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome
     failing = [
         line.criterion
         for line in excluding
-        if line.of(cohort).outcome == "fail" and groups.get(line.criterion.group or "", "fail") == "fail"
+        if (not line.varies or line.of(cohort).outcome == "fail")
+        and groups.get(line.criterion.group or "", "fail") == "fail"
     ]
     covered = {criterion.group for criterion in failing}
     bare = [group for group, outcome in groups.items() if outcome == "fail" and group not in covered]
@@ -311,7 +318,7 @@ def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome
 
 def _waits(cohort: Cohort, waiting: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
     """What is unknown for the cohort, admission apart; a group counts as a whole."""
-    open_ = [line.criterion.code for line in waiting if line.of(cohort).outcome == "unknown"]
+    open_ = [line.criterion.code for line in waiting if not line.varies or line.of(cohort).outcome == "unknown"]
     return (*open_, *[group for group, outcome in groups.items() if outcome == "unknown"])
 
 
@@ -327,15 +334,15 @@ def _all_missing(
     order: Mapping[str, int], lines: Iterable[Line], cohorts: Iterable[CohortVerdict]
 ) -> tuple[Missing, ...]:
     """What leaves a criterion unknown, or the admission to a cohort that nothing else excludes."""
-    criteria: dict[str, list[str]] = {}
-    admissions: dict[str, list[str]] = {}
+    criteria: dict[str, tuple[str, ...]] = {}
+    admissions: dict[str, tuple[str, ...]] = {}
     for line in lines:
         for name in line.missing:
-            criteria.setdefault(name, []).append(line.criterion.code)
+            criteria[name] = (*criteria.get(name, ()), line.criterion.code)
     for cohort in cohorts:
         if cohort.verdict == "undetermined":
             for name in cohort.admits.missing:
-                admissions.setdefault(name, []).append(cohort.cohort.code)
-    names = criteria.keys() | admissions.keys()
+                admissions[name] = (*admissions.get(name, ()), cohort.cohort.code)
+    names = criteria.keys() | admissions.keys() if admissions else criteria
     facts = sorted([name for name in names if name in order], key=order.__getitem__)  # no open readings
-    return tuple([Missing(fact, tuple(criteria.get(fact, ())), tuple(admissions.get(fact, ()))) for fact in facts])
+    return tuple([Missing(fact, criteria.get(fact, ()), admissions.get(fact, ())) for fact in facts])
