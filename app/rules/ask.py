@@ -69,12 +69,12 @@ class Interviewer:
     def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
         """The next step, and the progress."""
         world = self._world(participant)
-        place = self._place(participant, world, goal)
+        place = self._place(participant, goal)
         return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
 
-    def _place(self, participant: Participant, world: World, goal: Goal) -> object:
+    def _place(self, participant: Participant, goal: Goal) -> object:
         """All that an interview depends on: what was asked, and how the answers fall on the rules."""
-        return goal, participant.dates, frozenset(participant.answers), tuple(self._traits.of(world))
+        return goal, participant.dates, frozenset(participant.answers), self._traits.of(participant)
 
     def _interview(self, participant: Participant, world: World, goal: Goal) -> Interview:
         unasked = [question for question in self.questions if not is_asked(question, participant)]
@@ -89,7 +89,7 @@ class Interviewer:
 
         The last step may be one that is not answered yet: where the interview stands.
         """
-        place = self._place(participant, self._world(participant), goal)
+        place = self._place(participant, goal)
         return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal))))
 
     def _replayed(self, participant: Participant, goal: Goal) -> Iterator[Step]:

@@ -3,18 +3,17 @@
 A raised check is a question to the user and names the answers that it is about. It changes no verdict.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 from app.rules.evaluate import Context, World, decide, leaves, reads, with_values
 from app.rules.facts import Value
 from app.rules.memory import Memory
 from app.rules.protocol import EditCheck, Protocol
-from app.rules.traits import Traits
 from app.rules.tree import All, ExceedsAge
 from app.rules.truth import TRUE
-
-REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +34,51 @@ def raised(protocol: Protocol, world: World) -> tuple[Raised, ...]:
 class EditChecks:
     """Finds the checks that are raised, fast where none is: what the rules cannot tell apart is decided once.
 
-    A check that holds an interval against an age has no traits; it is decided anew, where the interval is known.
+    `rules` are those that have traits. A check that holds an interval against an age has none; where the interval
+    is known, it is decided once for the same values. `remember` bounds what is kept.
     """
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Protocol, remember: int) -> None:
         self.protocol = protocol
-        numbered = list(enumerate(protocol.edit_checks))
-        self._plain = [(number, check) for number, check in numbered if not _has_interval(protocol, check)]
-        self._others = [(number, check, _needed(check)) for number, check in numbered if _has_interval(protocol, check)]
-        self._traits = Traits(protocol, [[check.rule for _, check in self._plain]])
-        self._known: Memory[tuple[int, ...]] = Memory(REMEMBERED)
+        self._plain: list[_Numbered] = []
+        self._others: list[_Numbered] = []
+        for number, check in enumerate(protocol.edit_checks):
+            one = _Numbered(number, check, itemgetter(*reads(protocol, [check.rule])), _needed(check))
+            (self._others if _has_interval(protocol, check) else self._plain).append(one)
+        self.rules = tuple(one.check.rule for one in self._plain)
+        self._by_traits: Memory[tuple[_Numbered, ...]] = Memory(remember)
+        self._by_values: Memory[tuple[Raised, ...]] = Memory(remember)
 
-    def raised(self, world: World) -> tuple[Raised, ...]:
-        """The checks that are raised, in the protocol's order."""
-        key = self._traits.keys[0](self._traits.of(world))
-        found = self._known.get(key)
-        if found is None:
-            found = self._known.keep(key, tuple(self._holding(self._plain, world)))
-        asked = [(number, check) for number, check, fact in self._others if fact is None or world[fact] is not None]
+    def raised(self, traits: int, world: World) -> tuple[Raised, ...]:
+        """The checks that are raised, in the protocol's order; `traits` are those that concern `rules`."""
+        holding = self._by_traits.get(traits)
+        if holding is None:
+            context = Context(self.protocol, world)
+            plain = [one for one in self._plain if decide(one.check.rule, context) is TRUE]
+            holding = self._by_traits.keep(traits, tuple(plain))
+        asked = [one for one in self._others if one.needed is None or world[one.needed] is not None]
         if asked:
-            found = tuple(sorted({*found, *self._holding(asked, world)}))
-        if not found:
-            return ()
-        context = Context(self.protocol, world)
-        return tuple(_raised(self.protocol.edit_checks[number], context) for number in found)
+            holding = tuple(sorted((*holding, *asked)))
+        return tuple([raised for one in holding for raised in self._of(one, world)]) if holding else ()
 
-    def _holding(self, checks: list[tuple[int, EditCheck]], world: World) -> Iterator[int]:
-        context = Context(self.protocol, world)
-        return (number for number, check in checks if decide(check.rule, context) is TRUE)
+    def _of(self, one: "_Numbered", world: World) -> tuple[Raised, ...]:
+        """The check if it is raised, remembered by the values that it reads."""
+        key = (one.number, one.pick(world))
+        found = self._by_values.get(key)
+        if found is None:
+            context = Context(self.protocol, world)
+            holds = decide(one.check.rule, context) is TRUE
+            found = self._by_values.keep(key, (_raised(one.check, context),) if holds else ())
+        return found
+
+
+class _Numbered(NamedTuple):
+    """An edit check by its place in the protocol, with what picks the values that it reads (see `_needed`)."""
+
+    number: int
+    check: EditCheck
+    pick: Callable[[World], object]
+    needed: str | None
 
 
 def _has_interval(protocol: Protocol, check: EditCheck) -> bool:

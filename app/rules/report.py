@@ -6,17 +6,17 @@ The same verdict always gives the same bytes, whatever is remembered.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Any
 
 from app.rules import explain
 from app.rules.calendar import PartialDate
-from app.rules.edit_checks import EditChecks, Raised
-from app.rules.evaluate import Context, World, number_reads
+from app.rules.edit_checks import Raised
+from app.rules.evaluate import Context, World, number_reads, reads
 from app.rules.explain import GAP
-from app.rules.facts import to_json
+from app.rules.facts import ANCHORS, Choice, Integer, Many, YesNo, to_json
+from app.rules.finding import rules_of
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
@@ -41,22 +41,38 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii
 class Reporter:
     """Writes the verdicts under one protocol, and remembers the pieces that recur.
 
-    All participants with the same ruling share a form; with the same values in its gaps as well, they
-    share the piece itself.
+    All participants with the same ruling share a form. Its gaps for what is chosen (an option, yes or no) are
+    filled once for all who chose the same; what is measured, and all dates, is filled in for each participant.
     """
 
     def __init__(self, protocol: Protocol, head: bytes) -> None:
         self._protocol = protocol
         self._head = b"{" + head
-        self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
+        heads = [dumps({"code": cohort.code, "title": cohort.title})[:-1] + b"," for cohort in protocol.cohorts]
+        self._cohorts = [head.replace(b"%", b"%%") for head in heads]
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
-        self._edit_checks = EditChecks(protocol)
         self._forms: Memory[_Form] = Memory(REMEMBERED)
         self._pieces: Memory[bytes] = Memory(REMEMBERED)
+        self._fillings: Memory[bytes] = Memory(REMEMBERED)
+        gaps = [gap for name in (*protocol.question_by_key, *ANCHORS) for gap in (name, f"={name}")]
+        self._reads = {gap.encode(): itemgetter(*_read_by(protocol, gap)) for gap in gaps}
+        self._in_time: dict[bytes, tuple[int, Callable[[World], object]]] = {}
+        for number, criterion in enumerate(protocol.criteria):
+            names = itemgetter(*dict.fromkeys((*reads(protocol, rules_of(criterion, None)), *ANCHORS)))
+            self._in_time |= {(gap + criterion.code).encode(): (number, names) for gap in (PASSES, CHANGES)}
 
     def report(self, verdict: Verdict) -> bytes:
         """The JSON object of a verdict."""
         dates, context = verdict.participant.dates, verdict.context
+        body = b"".join(
+            (
+                b"".join(self._cohort_forms(verdict.cohorts, context)),
+                b'],"groups":',
+                dumps(verdict.groups),
+                b',"criteria":[',
+                b",".join([self._criterion_form(line, context) for line in verdict.lines]),
+            )
+        )
         return b"".join(
             (
                 self._head,
@@ -64,11 +80,7 @@ class Reporter:
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
                 b',"cohorts":[',
-                b",".join([self._cohort(cohort, context) for cohort in verdict.cohorts]),
-                b'],"groups":',
-                dumps(verdict.groups),
-                b',"criteria":[',
-                b",".join([self._criterion(line, context) for line in verdict.lines]),
+                body % _Fillings(verdict, self),
                 b'],"missing":[',
                 b",".join([self._missing(missing) for missing in verdict.missing]),
                 b'],"depends_on":',
@@ -76,37 +88,44 @@ class Reporter:
                 b',"review":',
                 _codes(verdict.review),
                 b',"queries":',
-                self._queries(verdict),
+                b"[%b]" % b",".join([self._query(raised) for raised in verdict.queries]),
                 b"}",
             )
         )
 
-    def _queries(self, verdict: Verdict) -> bytes:
-        """The answers to be checked, and why."""
-        raised = self._edit_checks.raised(verdict.context.world)
-        return dumps([query_plain(one) for one in raised]) if raised else b"[]"
+    def filling(self, gap: bytes, verdict: Verdict) -> bytes:
+        """What belongs into a gap, remembered by all that it depends on."""
+        context = verdict.context
+        if gap in self._in_time:
+            number, pick = self._in_time[gap]
+            line = verdict.lines[number]
+            key: object = (gap, line, pick(context.world))
+            found = self._fillings.get(key)
+            return found if found is not None else self._fillings.keep(key, _passing(gap, line, context))
+        key = (gap, self._reads[gap](context.world))
+        found = self._fillings.get(key)
+        return found if found is not None else self._fillings.keep(key, _filling(gap.decode(), context))
 
-    def _criterion(self, line: Line, context: Context) -> bytes:
+    def _criterion_form(self, line: Line, context: Context) -> bytes:
         form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
-        if line.may_pass:
-            return form.filled(context, _passing(line, context))
-        key = (line, form.pick(context.world))
-        return self._pieces.get(key) or self._pieces.keep(key, form.filled(context))
+        return form.chosen(context, self._pieces)
 
-    def _cohort(self, cohort: CohortVerdict, context: Context) -> bytes:
-        return b'%b"verdict":"%b","reasons":%b,"open":%b,"admission":%b}' % (
-            self._cohorts[cohort.cohort.code],
-            cohort.verdict.encode(),
-            _codes(cohort.reasons),
-            _codes(cohort.open),
-            self._admission(cohort, context),
-        )
-
-    def _admission(self, cohort: CohortVerdict, context: Context) -> bytes:
-        admits = cohort.admits
-        form = self._forms.get(admits) or self._forms.keep(admits, _Form(self._protocol, _plain_admission(cohort)))
-        key = (admits, form.pick(context.world))
-        return self._pieces.get(key) or self._pieces.keep(key, form.filled(context))
+    def _cohort_forms(self, cohorts: Iterable[CohortVerdict], context: Context) -> Iterator[bytes]:
+        comma = b""
+        for cohort, head in zip(cohorts, self._cohorts, strict=True):
+            yield comma
+            yield head
+            comma = b"},"
+            standing = (cohort.reasons, cohort.open)
+            yield self._pieces.get(standing) or self._pieces.keep(
+                standing,
+                b'"verdict":"%b","reasons":%b,"open":%b,"admission":'
+                % (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open)),
+            )
+            admits = cohort.admits
+            form = self._forms.get(admits) or self._forms.keep(admits, _Form(self._protocol, _plain_admission(cohort)))
+            yield form.chosen(context, self._pieces)
+        yield b"}"
 
     def _missing(self, missing: Missing) -> bytes:
         return self._pieces.get(missing) or self._pieces.keep(
@@ -115,41 +134,64 @@ class Reporter:
             % (self._questions[missing.fact], _codes(missing.criteria), _codes(missing.cohorts)),
         )
 
+    def _query(self, raised: Raised) -> bytes:
+        key = (raised.code, *raised.facts.items())
+        return self._pieces.get(key) or self._pieces.keep(key, dumps(query_plain(raised)))
+
 
 class _Form:
     """A piece of the report with gaps for the participant's own values.
 
-    `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON. `pick` gives
-    all values on which the filled piece depends.
+    `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON.
     """
 
-    __slots__ = ("_gaps", "_template", "pick")
+    __slots__ = ("_chosen", "_gapped", "_open", "_pick")
 
     def __init__(self, protocol: Protocol, plain: object) -> None:
-        found: dict[str, None] = {}
+        self._gapped = dumps(plain).replace(b"%", b"%%")
+        found = dict.fromkeys((gap[1] or gap[2]).decode() for gap in _GAP.finditer(self._gapped))
+        self._chosen = [gap for gap in found if _is_chosen(protocol, gap)]
+        names = dict.fromkeys(gap.removeprefix("=") for gap in self._chosen)
+        self._pick: Callable[[World], object] | None = itemgetter(*names) if names else None
+        self._open = self._filled({})
 
-        def opened(gap: re.Match[bytes]) -> bytes:
+    def chosen(self, context: Context, pieces: Memory[bytes]) -> bytes:
+        """The form with what is chosen filled in; the other gaps, and doubled percent signs, stay."""
+        if self._pick is None:
+            return self._open
+        key = (self, self._pick(context.world))
+        return pieces.get(key) or pieces.keep(key, self._filled({gap: _filling(gap, context) for gap in self._chosen}))
+
+    def _filled(self, fillings: Mapping[str, bytes]) -> bytes:
+        def filled(gap: re.Match[bytes]) -> bytes:
             name = gap[1] or gap[2]
-            found.setdefault(name.decode())
-            return b"%%(%b)b" % name
+            filling = fillings.get(name.decode())
+            return b"%%(%b)b" % name if filling is None else filling.replace(b"%", b"%%")
 
-        self._template = _GAP.sub(opened, dumps(plain).replace(b"%", b"%%"))
-        self._gaps = [gap for gap in found if not gap.startswith("=@")]
-        names = dict.fromkeys(name for gap in self._gaps for name in _read_by(protocol, gap))
-        self.pick: Callable[[World], object] = itemgetter(*names) if names else _nothing
+        return _GAP.sub(filled, self._gapped)
 
-    def filled(self, context: Context, more: Mapping[bytes, bytes] = MappingProxyType({})) -> bytes:
-        """The piece with the participant's values; `more` fills the gaps that are no values."""
-        return self._template % {**{gap.encode(): _filling(gap, context) for gap in self._gaps}, **more}
+
+def _is_chosen(protocol: Protocol, gap: str) -> bool:
+    question = protocol.question_by_key.get(gap.removeprefix("="))
+    return question is not None and isinstance(question.type, YesNo | Choice | Many | Integer)
+
+
+class _Fillings(dict[bytes, bytes]):
+    """What fills the gaps for one participant; each is worked out when it is first asked for."""
+
+    __slots__ = ("_reporter", "_verdict")
+
+    def __init__(self, verdict: Verdict, reporter: Reporter) -> None:
+        self._verdict, self._reporter = verdict, reporter
+
+    def __missing__(self, gap: bytes) -> bytes:
+        filling = self[gap] = self._reporter.filling(gap, self._verdict)
+        return filling
 
 
 def _read_by(protocol: Protocol, gap: str) -> Iterable[str]:
     """The names on whose values a gap's filling depends."""
     return number_reads(protocol, gap) if gap in protocol.question_by_key else (gap.removeprefix("="),)
-
-
-def _nothing(world: World) -> object:
-    return None
 
 
 def _filling(gap: str, context: Context) -> bytes:
@@ -159,18 +201,17 @@ def _filling(gap: str, context: Context) -> bytes:
     return dumps(explain.gap_words(gap, context))[1:-1]
 
 
-PASSES, CHANGES = "=@passes_from", "=@can_change"  # no fact is called so
-_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=@?\w+)\\u0000"|\\u0000(\w+)\\u0000)')
+PASSES, CHANGES = "=@passes_from ", "=@can_change "  # and the criterion's code; no fact is called so
+_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=[^"\\]+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
-def _passing(line: Line, context: Context) -> Mapping[bytes, bytes]:
-    """From which day a failure passes as time goes on; the day is the participant's own."""
+def _passing(gap: bytes, line: Line, context: Context) -> bytes:
+    """From which day a failure passes as time goes on, or by what it may; the day is the participant's own."""
     finding = Result(line, context).deciding[0]
+    if gap.startswith(CHANGES.encode()):
+        return dumps(finding.can_change)
     day = finding.passes_from
-    return {
-        PASSES.encode(): b"null" if day is None else dumps(day.isoformat()),
-        CHANGES.encode(): dumps(finding.ruling.can_change if day is None else "time"),
-    }
+    return b"null" if day is None else dumps(day.isoformat())
 
 
 def _plain_admission(cohort: CohortVerdict) -> dict[str, Any]:
@@ -191,8 +232,8 @@ def _plain(line: Line, context: Context) -> dict[str, Any]:
         "reason": explain.result_form(result),
         "facts": {fact: value if isinstance(value, bool) else _gap(f"={fact}") for fact, value in facts.items()},
         "readings": readings_of(criterion),
-        "can_change": _gap(CHANGES) if line.may_pass else can_change,
-        "passes_from": _gap(PASSES) if line.may_pass else None,
+        "can_change": _gap(CHANGES + criterion.code) if line.may_pass else can_change,
+        "passes_from": _gap(PASSES + criterion.code) if line.may_pass else None,
     }
     if "" not in line.rulings:
         plain["by_cohort"] = {code: ruling.outcome for code, ruling in line.rulings.items()}
