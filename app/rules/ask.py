@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.rules.board import Board
-from app.rules.domain import Domains
 from app.rules.evaluate import Context, World, decide, reads
 from app.rules.facts import Value
 from app.rules.finding import rules_of
 from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import Criterion, Protocol, Question, Section
-from app.rules.search import Goal, Search, Turns
-from app.rules.traits import Traits
+from app.rules.search import Goal, Grounds, Search
 from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
+from app.rules.ways import TooMany, Ways
 
 REMEMBERED = 4096
+GROUNDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +50,50 @@ class Interview:
 
 
 class Interviewer:
-    """Finds the next step of an interview, sections and questions in the protocol's order."""
+    """Finds the next step of an interview."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.protocol = evaluator.protocol
         self._world = evaluator.world
         self._board = Board(self.protocol)
-        self._turns = Turns(self._board, Domains(self.protocol))
+        self._grounds: Memory[Grounds] = Memory(GROUNDS)
         alternatives = {question.alternative for question in self.protocol.questions}
         self.questions = [question for question in self.protocol.questions if question.key not in alternatives]
-        self._conditions = {question.key: self._condition_keys(question) for question in self.questions}
-        rules = [unit.rule for unit in self._board.units]
-        rules += [question.relevant for question in self.questions if question.relevant is not None]
-        self._traits = Traits(self.protocol, [rules])
+        self._entries = [self._entry(question) for question in self.questions]
         self._interviews: Memory[Interview] = Memory(REMEMBERED)
         self._paths: Memory[tuple[Step, ...]] = Memory(REMEMBERED)
+
+    def _entry(self, question: Question) -> "_Entry":
+        evidence, relevant = self._board.evidence, question.relevant
+        names = reads(self.protocol, [relevant] if relevant is not None else [])
+        rests_on = [other.key for other in self.questions if other.key in names or other.alternative in names]
+        try:
+            out = evidence.ways(relevant, False) if relevant is not None else ()
+        except TooMany:
+            out = None
+        return _Entry(question, evidence.slot_of.get(question.key), evidence.mask([question.key]), tuple(rests_on), out)
 
     def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
         """The next step, and the progress."""
         world = self._world(participant)
-        place = self._place(participant, world, goal)
-        return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
+        known = self._board.evidence.of(world, participant.dates)
+        place = goal, participant.dates, known, frozenset(participant.answers)
+        return self._interviews.get(place) or self._interviews.keep(
+            place, self._interview(participant, world, known, goal)
+        )
 
-    def _place(self, participant: Participant, world: World, goal: Goal) -> object:
-        """All that an interview depends on: what was asked, and how the answers fall on the rules."""
-        return goal, participant.dates, frozenset(participant.answers), tuple(self._traits.of(world))
-
-    def _interview(self, participant: Participant, world: World, goal: Goal) -> Interview:
-        unasked = [question for question in self.questions if not is_asked(question, participant)]
-        search = Search(self._turns, world, [question.key for question in unasked], goal)
-        possible = [q for q in unasked if self._may_apply(q, world) and search.is_live(q.key)]
+    def _interview(self, participant: Participant, world: World, known: int, goal: Goal) -> Interview:
+        grounds = self._grounds.get(participant.dates)
+        if grounds is None:
+            grounds = self._grounds.keep(participant.dates, Grounds(self._board, participant.dates))
+        unasked = [entry for entry in self._entries if not is_asked(entry.question, participant)]
+        open_ = 0
+        for entry in unasked:
+            open_ |= entry.mask
+        search = Search(grounds, world, known, open_, goal)
+        possible = [entry for entry in unasked if entry.mask & search.live and self._may_apply(entry, world, known)]
         step = self._step(possible, search)
-        left = (0, 0) if step is None else (1, len(possible))
+        left = (0, 0) if step is None else (len(step.questions), len(possible))
         return Interview(step, Progress(len(self.questions) - len(unasked), *left))
 
     def path(self, participant: Participant, goal: Goal = "verdict") -> list[Step]:
@@ -89,7 +101,8 @@ class Interviewer:
 
         The last step may be one that is not answered yet: where the interview stands.
         """
-        place = self._place(participant, self._world(participant), goal)
+        known = self._board.evidence.of(self._world(participant), participant.dates)
+        place = goal, participant.dates, known, frozenset(participant.answers)
         return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal))))
 
     def _replayed(self, participant: Participant, goal: Goal) -> Iterator[Step]:
@@ -106,27 +119,39 @@ class Interviewer:
                     if key in participant.answers:
                         given[key] = participant.answers[key]
 
-    def _step(self, possible: list[Question], search: "Search") -> Step | None:
-        pending = {question.key for question in possible}
+    def _step(self, possible: "list[_Entry]", search: Search) -> Step | None:
+        slots = {entry.question.key: entry.slot for entry in possible}
         for section in self.protocol.sections:
             due = [
-                question
-                for question in possible
-                if question.section == section.key
-                and not any(key in pending and search.matters(key) for key in self._conditions[question.key])
-                and search.matters(question.key)
+                entry.question
+                for entry in possible
+                if entry.question.section == section.key
+                and not any(key in slots and search.matters(slots[key]) for key in entry.rests_on)
+                and search.matters(entry.slot)
             ]
             if due:
                 return Step(section, tuple(due))
         return None
 
-    def _may_apply(self, question: Question, world: World) -> bool:
-        return question.relevant is None or decide(question.relevant, Context(self.protocol, world)) is not FALSE
+    def _may_apply(self, entry: "_Entry", world: World, known: int) -> bool:
+        if entry.out is None:
+            assert entry.question.relevant is not None
+            return decide(entry.question.relevant, Context(self.protocol, world)) is not FALSE
+        return all(way & ~known for way in entry.out)
 
-    def _condition_keys(self, question: Question) -> list[str]:
-        """The questions whose answers this one's condition reads."""
-        names = reads(self.protocol, [question.relevant] if question.relevant is not None else [])
-        return [other.key for other in self.questions if other.key in names or other.alternative in names]
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A question: its slot and bits, the questions on which its condition rests, and the ways in which that is false.
+
+    A question that no rule reads has no slot. `out` is None where there are too many ways.
+    """
+
+    question: Question
+    slot: int | None
+    mask: int
+    rests_on: tuple[str, ...]
+    out: Ways | None
 
 
 def is_asked(question: Question, participant: Participant) -> bool:
