@@ -20,6 +20,7 @@ from app.rules.facts import Age, Choice, Date, FactType, Integer, Many, Number, 
 from app.rules.protocol import (
     MAX_DEPTH,
     STATUSES,
+    Asking,
     Cohort,
     Criterion,
     Group,
@@ -249,8 +250,21 @@ def question_to_plain(question: Question) -> Plain:
             "can_change": question.can_change,
             "relevant": _optional_rule(question.relevant),
             "alternative": question.alternative,
+            "asking": _asking_to_plain(question.asking),
+            "calculator": question.calculator,
         }
     )
+
+
+def _asking_to_plain(asking: Asking) -> Plain | None:
+    """None for the default weights: a protocol that gives none keeps the hash that it had without them."""
+    if asking == Asking():
+        return None
+    return {
+        "decides": _plain_number(asking.decides),
+        "burden": _plain_number(asking.burden),
+        "source": asking.source,
+    }
 
 
 def criterion_to_plain(criterion: Criterion) -> Plain:
@@ -314,7 +328,13 @@ def _question(fields: "_Fields") -> Question:
         can_change=fields.one_of("can_change", ("fixed", "repeat", "time")),
         relevant=fields.optional_rule("relevant"),
         alternative=fields.text("alternative", None),
+        asking=fields.one("asking", _asking, Asking()),
+        calculator=fields.text("calculator", ""),
     )
+
+
+def _asking(fields: "_Fields") -> Asking:
+    return Asking(fields.number("decides"), fields.number("burden"), fields.text("source"))
 
 
 def _reading(fields: "_Fields") -> Reading:
@@ -408,6 +428,12 @@ class _Fields:
         return tuple(
             (_name(name, f"{self.at}.{key}"), rule_from_plain(rule, f"{self.at}.{key}")) for name, rule in plain.items()
         )
+
+    def one(self, key: str, read: "Callable[[_Fields], T]", default: T) -> T:
+        if key not in self.left:
+            return default
+        with _Fields(self.left.pop(key), f"{self.at}.{key}") as fields:
+            return read(fields)
 
     def each(self, key: str, read: "Callable[[_Fields], T]") -> tuple[T, ...]:
         made = []

@@ -33,6 +33,7 @@ MAX_DEPTH = 30
 MAX_OPTIONS = 20
 MAX_AGE = 150
 MAX_NUMBER = 10**12
+CALCULATORS = ("qtcf", "prednisone")  # those that the pages have
 ADMISSION = "admission"  # stands among the codes that exclude, so nothing else may be called so
 
 
@@ -59,6 +60,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """When a question is worth asking: what its answer is likely to settle, against what it costs to find out.
+
+    `decides` is how likely the answer is to settle the verdict, above 0 and below 1. `burden` is above 0:
+    about 1 for what is in everybody's head, 3 for the chart, 10 for a new test. `source` says where both
+    come from, or "judgement". They order questions and never change a verdict.
+    """
+
+    decides: float = 0.1
+    burden: float = 3
+    source: str = "judgement"
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """Asks for one fact.
 
@@ -66,6 +81,7 @@ class Question:
     `relevant` is the condition on which it is asked (None: always). `can_change` says whether a
     later value may differ: never (fixed), by a new measurement or treatment (repeat), or by itself
     as time passes (time). `alternative` is another fact that answers the question as well.
+    `calculator` is the calculator (of CALCULATORS) that works its number out; empty: none.
     """
 
     key: str
@@ -78,6 +94,8 @@ class Question:
     hint: str = ""
     relevant: Rule | None = None
     alternative: str | None = None
+    asking: Asking = Asking()
+    calculator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +276,7 @@ class _Checker:
                 yield f"{at} unit", unit
             options = question.type.options if isinstance(question.type, Choice | Many) else ()
             yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
+            yield f"{at} asking source", question.asking.source
             hints = [question.hint, *(option.hint for option in options)]
             yield from ((f"{at} hint", hint) for hint in hints if hint)
         for term in protocol.terms:
@@ -279,6 +298,9 @@ class _Checker:
             if question.section not in sections:
                 yield f"{at}: no section {question.section}"
             yield from self._type(at, question.type)
+            yield from self._asking(at, question.asking)
+            if question.calculator:
+                yield from self._calculator(at, question)
             if question.alternative is not None:
                 yield from self._alternative(at, question)
             if question.relevant is not None:
@@ -329,6 +351,20 @@ class _Checker:
                 yield f"{at}: must be the alternative of {birth.key}"
         if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
             yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
+
+    def _asking(self, at: str, asking: Asking) -> Iterator[str]:
+        if not (is_number(asking.decides) and 0 < asking.decides < 1):
+            yield f"{at}: asking decides must be a number above 0 and below 1"
+        if not (is_number(asking.burden) and asking.burden > 0):
+            yield f"{at}: asking burden must be a number above 0"
+
+    def _calculator(self, at: str, question: Question) -> Iterator[str]:
+        if question.calculator not in CALCULATORS:
+            yield f"{at}: calculator must be one of {', '.join(CALCULATORS)}"
+        if not isinstance(question.type, Integer | Number):
+            yield f"{at}: a calculator works out a number"
+        if sum(other.calculator == question.calculator for other in self.protocol.questions) > 1:
+            yield f"{at}: calculator {question.calculator} belongs to another question too"
 
     def _alternative(self, at: str, question: Question) -> Iterator[str]:
         other = self.questions.get(question.alternative or "")

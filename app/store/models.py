@@ -174,7 +174,10 @@ class SectionRow(Owned):
 
 
 class QuestionRow(Owned):
-    """A question; the columns from `minimum` on are what its type says."""
+    """A question; `minimum` to `not_after` are what its type says.
+
+    The columns from `decides` on came later: empty, they stand for the default.
+    """
 
     __tablename__ = "question"
     __table_args__ = (
@@ -202,6 +205,10 @@ class QuestionRow(Owned):
     birth_date: Mapped[str | None]
     partial: Mapped[bool | None]
     not_after: Mapped[str | None]
+    decides: Mapped[float | None]
+    burden: Mapped[float | None]
+    asking_source: Mapped[str | None]
+    calculator: Mapped[str | None]
 
 
 class QuestionOptionRow(Owned):

@@ -11,6 +11,7 @@ from typing import Protocol as Shape
 
 from app.rules.facts import Age, Choice, Date, FactType, Integer, Many, Number, Option, YesNo
 from app.rules.protocol import (
+    Asking,
     Cohort,
     Criterion,
     Group,
@@ -113,6 +114,10 @@ def _question_row(question: Question) -> Row:
         "hint": question.hint,
         "can_change": question.can_change,
         "alternative": question.alternative,
+        "decides": question.asking.decides,
+        "burden": question.asking.burden,
+        "asking_source": question.asking.source,
+        "calculator": question.calculator,
     } | {name: getattr(question.type, name, None) for name in _TYPE_COLUMNS}
 
 
@@ -257,7 +262,15 @@ def _question(row: QuestionRow, options: list[QuestionOptionRow], rules: Mapping
         hint=row.hint,
         relevant=rules.get(("question", row.key, "relevant")),
         alternative=row.alternative,
+        asking=_asking(row),
+        calculator=row.calculator or "",
     )
+
+
+def _asking(row: Any) -> Asking:
+    if row.decides is None:
+        return Asking()
+    return Asking(_number(row.decides), _number(row.burden), row.asking_source)
 
 
 def _type(row: Any, options: list[QuestionOptionRow]) -> FactType:

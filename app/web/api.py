@@ -221,5 +221,6 @@ def describe(nct_id: NctId, request: Request) -> Response:
     }
     for question, row in zip(protocol.questions, plain["questions"], strict=True):
         row |= question_plain(protocol, question)
+        row |= {"asking": asdict(question.asking), "calculator": question.calculator or None}
         del row["key"]
     return Response(dumps(plain), media_type="application/json")

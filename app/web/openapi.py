@@ -214,7 +214,15 @@ EXAMPLE_TRIAL: dict[str, Any] = {
     "protocol": EXAMPLE_RESULT["protocol"],
     "versions": [{"version": 1, "hash": "9f2c...", "status": "published", "published_at": "2026-11-22T12:00:00+00:00"}],
     "sections": [{"key": "participant", "title": "The participant"}],
-    "questions": [{**EXAMPLE_QUESTION, "section": "participant", "can_change": "repeat"}],
+    "questions": [
+        {
+            **EXAMPLE_QUESTION,
+            "section": "participant",
+            "can_change": "repeat",
+            "asking": {"decides": 0.02, "burden": 1, "source": "judgement"},
+            "calculator": None,
+        }
+    ],
     "terms": [],
     "readings": [],
     "groups": [],

@@ -203,7 +203,8 @@ def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -
     questions = questions_of(check, keys)
     calculations = calculate(posted, questions)
     if calculations:
-        form = calculated(read_step(check.published.protocol, questions, posted, check.participant.dates), calculations)
+        form = read_step(check.published.protocol, questions, posted, check.participant.dates)
+        form = calculated(form, questions, calculations)
         wrong = any(calculation.errors for calculation in calculations.values())
         return step_page(app, check, questions, request, 422 if wrong else 200, form, calculations)
     with app.database.write() as session:
@@ -285,7 +286,7 @@ def calculate(posted: Fields, questions: list[Question]) -> dict[str, Calculatio
     That is the one whose button was pressed. Without scripts, Enter in a calculator presses Continue, so
     one that was filled in while the field that it fills is empty is worked out as well.
     """
-    offered = {present.CALCULATORS[q.key]: q for q in questions if q.key in present.CALCULATORS}
+    offered = {question.calculator: question for question in questions if question.calculator}
     pressed, do = posted.get("calculate", []), posted.get("do", [])
     if do not in ([], ["continue"]) or (do and pressed):
         raise Invalid([("do", "is not a button of this page")])
@@ -301,15 +302,15 @@ def _left_to_calculate(posted: Fields, question: Question, name: str) -> bool:
     return filled and not is_filled(question, posted)
 
 
-def calculated(form: Form, calculations: Mapping[str, Calculation[Any]]) -> Form:
+def calculated(form: Form, questions: list[Question], calculations: Mapping[str, Calculation[Any]]) -> Form:
     """The form with the calculated value in its field, and none of the errors of a form not sent yet."""
     form.errors.clear()
     form.error_parts.clear()
-    for key, name in present.CALCULATORS.items():
-        calculation = calculations.get(name)
-        if calculation is not None and calculation.working is not None and key in form.typed:
-            form.typed[key] = calculation.working.shown
-            form.not_known.discard(key)
+    for question in questions:
+        calculation = calculations.get(question.calculator)
+        if calculation is not None and calculation.working is not None:
+            form.typed[question.key] = calculation.working.shown
+            form.not_known.discard(question.key)
     return form
 
 

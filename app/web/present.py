@@ -136,9 +136,6 @@ class StepView:
     has_errors: bool
 
 
-CALCULATORS = {"qtcf_ms": "qtcf", "prednisone_mg_per_day": "prednisone"}
-
-
 def step_view(
     protocol: Protocol,
     questions: list[Question],
@@ -176,7 +173,7 @@ def question_view(
         criteria=tuple((criterion.code, criterion.title) for criterion in criteria_of(protocol, question)),
         is_page_heading=heading and alternative is None,
         alternative=question_view(protocol, alternative, raw, form, False) if alternative else None,
-        calculator=CALCULATORS.get(key, ""),
+        calculator=question.calculator,
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.rules.codec import protocol_from_plain
 from app.rules.facts import ANCHORS, Age, Choice, Date, Integer, Many, Number, YesNo
-from app.rules.protocol import Protocol, Question
+from app.rules.protocol import CALCULATORS, Protocol, Question
 
 Plain = dict[str, Any]
 TODAY = date(2026, 11, 22)
@@ -69,11 +69,24 @@ def question(key: str, kind: str) -> st.SearchStrategy[Plain]:
         "date": st.fixed_dictionaries({"partial": st.booleans()}, optional={"not_after": st.sampled_from(ANCHORS)}),
     }
     return st.builds(
-        lambda own, change, hint: {**words, **own, "can_change": change} | ({"hint": hint} if hint else {}),
+        lambda own, change, hint, asking: (
+            {**words, **own, "can_change": change} | ({"hint": hint} if hint else {}) | asking
+        ),
         fields[kind],
         st.sampled_from(["fixed", "repeat", "time"]),
         st.sampled_from(["", "Take the latest."]),
+        weights(),
     )
+
+
+def weights() -> st.SearchStrategy[Plain]:
+    """Nothing, the default written out, or weights of a question's own."""
+    asking = {
+        "decides": st.sampled_from([0.1, 0.001, 0.5, 0.99]),
+        "burden": st.sampled_from([3, 0.5, 10]),
+        "source": st.sampled_from(["judgement", "A registry."]),
+    }
+    return st.fixed_dictionaries({}, optional={"asking": st.fixed_dictionaries(asking)})
 
 
 def age_pair(number: int) -> st.SearchStrategy[list[Plain]]:
@@ -172,6 +185,8 @@ def plain_protocols(
         terms.append({"name": f"term{number}", "title": f"Term {number}", "rule": draw(rule(known, 3))})
     words = Vocabulary(words.facts, words.leaves, tuple(term["name"] for term in terms))
     _place(draw, questions, sections, terms)
+    for asked, name in zip((q for q in questions if q["type"] in ("integer", "number")), CALCULATORS, strict=False):
+        asked |= {"calculator": name} if draw(st.booleans()) else {}
 
     named = draw(st.lists(st.sampled_from(["part_a", "part_b"]), unique=True, max_size=2))
     made_cohorts = []

@@ -9,7 +9,7 @@ from strategies import TODAY, bodies, protocols
 
 from app.rules.facts import FACT_TYPES
 from app.rules.participant import read_participant
-from app.rules.protocol import STATUSES, Protocol
+from app.rules.protocol import CALCULATORS, STATUSES, Asking, Protocol
 from app.rules.tree import COMPARISONS, RULES, UNITS, Compare, Elapsed, Rule, walk
 from app.rules.truth import Truth
 from app.rules.verdict import evaluate
@@ -32,7 +32,7 @@ def rules(protocol: Protocol) -> Iterator[Rule]:
 
 
 @seed(1)
-@settings(max_examples=150, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def collect(data: st.DataObject) -> None:
     protocol = data.draw(protocols())
@@ -44,6 +44,8 @@ def collect(data: st.DataObject) -> None:
             SEEN[rule.unit] += 1
     SEEN.update(type(question.type) for question in protocol.questions)
     SEEN.update(("can change", question.can_change) for question in protocol.questions)
+    SEEN.update(("own weights", question.asking != Asking()) for question in protocol.questions)
+    SEEN.update(question.calculator for question in protocol.questions)
     SEEN.update(("condition", question.relevant is not None) for question in protocol.questions)
     SEEN.update(reading.status for reading in protocol.readings)
     SEEN.update((criterion.kind, criterion.scope is None, criterion.group is None) for criterion in protocol.criteria)
@@ -66,6 +68,7 @@ def collect(data: st.DataObject) -> None:
 def test_every_word_of_the_language_is_generated() -> None:
     collect()
     wanted: list[object] = [*RULES, *FACT_TYPES, *STATUSES, *UNITS, *Truth]
+    wanted += [*CALCULATORS, "", ("own weights", True), ("own weights", False)]
     wanted += [(Compare, comparison) for comparison in COMPARISONS] + [(Elapsed, "<"), (Elapsed, ">=")]
     wanted += [("can change", change) for change in ("fixed", "repeat", "time")]
     wanted += [(kind, scoped, True) for kind in ("inclusion", "exclusion", "review") for scoped in (True, False)]

@@ -6,10 +6,20 @@ from typing import Any
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
-from app.rules.codec import protocol_from_plain
+from app.rules.codec import content_hash, protocol_from_plain, protocol_to_plain
 from app.rules.facts import Age, Choice, Date, Integer, Number, Option, YesNo
 from app.rules.participant import read_participant
-from app.rules.protocol import Cohort, Criterion, InvalidProtocol, NamedRule, Protocol, Question, Reading, Section
+from app.rules.protocol import (
+    Asking,
+    Cohort,
+    Criterion,
+    InvalidProtocol,
+    NamedRule,
+    Protocol,
+    Question,
+    Reading,
+    Section,
+)
 from app.rules.tree import All, Always, Compare, Elapsed, Includes, IsOneOf, IsYes, Not, Term
 from app.rules.verdict import evaluate
 
@@ -28,7 +38,7 @@ def base() -> Plain:
         "birth": "birth",
         "age": "age",
     }
-    return plain(
+    raw = plain(
         facts,
         {
             "I1": {"rule": A, "group": "disease"},
@@ -41,6 +51,9 @@ def base() -> Plain:
         readings={"X1": "convention", "X2": "open"},
         groups=("disease",),
     )
+    raw["questions"][0]["asking"] = {"decides": 0.3, "burden": 1, "source": "judgement"}
+    raw["questions"][4]["calculator"] = "prednisone"
+    return raw
 
 
 def faults(change: Callable[[Plain], Any]) -> list[str]:
@@ -157,6 +170,7 @@ def test_what_cannot_be_missing(collection: str) -> None:
         ("question a text", ("questions", 0, "text")),
         ("question a label", ("questions", 0, "label")),
         ("question a why", ("questions", 0, "why")),
+        ("question a asking source", ("questions", 0, "asking", "source")),
         ("question site option", ("questions", 1, "options", 0, "value")),
         ("question site option", ("questions", 1, "options", 0, "label")),
         ("question cells option", ("questions", 2, "options", 0, "label")),
@@ -218,6 +232,46 @@ def test_ranges(number: int, key: str) -> None:
     for minimum in (90, 91):
         said = faults(lambda raw, low=minimum: raw["questions"][number].update({"min": low, "max": 90}))
         assert said == [f"question {key}: the minimum must be below the maximum"]
+
+
+def test_weights() -> None:
+    """How likely an answer is to settle the verdict is a probability, never certain; what it costs is above 0."""
+    for decides in (0, 1, -0.1, 1.5):
+        said = faults(put(decides, "questions", 0, "asking", "decides"))
+        assert said == ["question a: asking decides must be a number above 0 and below 1"]
+    for burden in (0, -1):
+        said = faults(put(burden, "questions", 0, "asking", "burden"))
+        assert said == ["question a: asking burden must be a number above 0"]
+    assert faults(put({"decides": 0.5}, "questions", 0, "asking")) == ["protocol.questions[1].asking: lacks burden"]
+    assert faults(put(0.5, "questions", 0, "asking")) == ["protocol.questions[1].asking: takes a mapping"]
+    said = faults(put(True, "questions", 0, "asking", "decides"))
+    assert said == ["protocol.questions[1].asking.decides: takes a number"]
+    with pytest.raises(InvalidProtocol, match="asking decides must be a number"):
+        one(Question("b", "s", YesNo(), "B?", "B", "So.", "fixed", asking=Asking(decides=float("nan"))), IsYes("a"))
+
+
+def test_weights_that_are_left_out() -> None:
+    """A question without weights of its own has the usual ones; written out they are the same content."""
+    raw = base()
+    del raw["questions"][0]["asking"]
+    without = protocol_from_plain(raw)
+    assert without.questions[0].asking == Asking(decides=0.1, burden=3, source="judgement")
+    raw["questions"][0]["asking"] = {"decides": 0.1, "burden": 3.0, "source": "judgement"}
+    assert content_hash(protocol_from_plain(raw)) == content_hash(without) != content_hash(protocol_from_plain(base()))
+    assert "asking" not in protocol_to_plain(without)["questions"][0]
+    assert "calculator" not in protocol_to_plain(without)["questions"][0]
+
+
+def test_calculators() -> None:
+    """A calculator is one that the pages have, works out a number, and belongs to one question."""
+    assert faults(put("bmi", "questions", 4, "calculator")) == [
+        "question weight: calculator must be one of qtcf, prednisone"
+    ]
+    assert faults(put("qtcf", "questions", 0, "calculator")) == ["question a: a calculator works out a number"]
+    assert faults(put("prednisone", "questions", 3, "calculator")) == [
+        "question count: calculator prednisone belongs to another question too",
+        "question weight: calculator prednisone belongs to another question too",
+    ]
 
 
 def test_numbers_are_finite() -> None:

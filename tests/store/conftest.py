@@ -23,15 +23,16 @@ def _question(key: str, **fields: Any) -> dict[str, Any]:
     return {"key": key, "section": "person", **texts, **fields}
 
 
+ASKING = {"decides": 0.3, "burden": 1.5, "source": "A survey"}
 RICH: dict[str, Any] = {
     "nct_id": "NCT00000001",
     "sections": [{"key": "person", "title": "The person - é"}, {"key": "disease", "title": "The disease"}],
     "questions": [
         _question("birth_date", type="date", partial=True, not_after="as_of", alternative="age_years"),
         _question("age_years", type="age", min=0, max=120, birth_date="birth_date", can_change="time"),
-        _question("smoker", type="yes_no", hint="Now or ever"),
+        _question("smoker", type="yes_no", hint="Now or ever", asking=ASKING),
         _question("packs", type="integer", min=1, max=99, step=3, unit="packs", relevant={"yes": "smoker"}),
-        _question("weight", type="number", min=30.5, max=250, unit="kg", can_change="repeat"),
+        _question("weight", type="number", min=30.5, max=250, unit="kg", can_change="repeat", calculator="prednisone"),
         _question("last_dose", type="date", partial=False, section="disease"),
         _question("started", type="date", not_after="first_dose_date", section="disease"),
         _question(
