@@ -71,7 +71,7 @@ class Interviewer:
             out = evidence.ways(relevant, False) if relevant is not None else ()
         except TooMany:
             out = None
-        return _Entry(question, evidence.slot_of.get(question.key), evidence.mask([question.key]), tuple(rests_on), out)
+        return _Entry(question, evidence.mask([question.key]), tuple(rests_on), out)
 
     def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
         """The next step, and the progress."""
@@ -120,14 +120,14 @@ class Interviewer:
                         given[key] = participant.answers[key]
 
     def _step(self, possible: "list[_Entry]", search: Search) -> Step | None:
-        slots = {entry.question.key: entry.slot for entry in possible}
+        pending = {entry.question.key: entry.mask for entry in possible}
         for section in self.protocol.sections:
             due = [
                 entry.question
                 for entry in possible
                 if entry.question.section == section.key
-                and not any(key in slots and search.matters(slots[key]) for key in entry.rests_on)
-                and search.matters(entry.slot)
+                and not any(key in pending and search.matters(pending[key]) for key in entry.rests_on)
+                and search.matters(entry.mask)
             ]
             if due:
                 return Step(section, tuple(due))
@@ -142,13 +142,12 @@ class Interviewer:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A question: its slot and bits, the questions on which its condition rests, and the ways in which that is false.
+    """A question: its bits, the questions on which its condition rests, and the ways in which that is false.
 
-    A question that no rule reads has no slot. `out` is None where there are too many ways.
+    A question that no rule reads has no bits. `out` is None where there are too many ways.
     """
 
     question: Question
-    slot: int | None
     mask: int
     rests_on: tuple[str, ...]
     out: Ways | None

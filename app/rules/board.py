@@ -5,7 +5,7 @@ cohorts share, each group (some route of it), and that some cohort admits and ha
 What is said of a block here is the ways in which it holds and fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.rules.domain import Domains
@@ -25,9 +25,10 @@ Alternatives = tuple[tuple[Clause, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Something that has to hold: alternatives of clauses that hold together, and the ways in which it holds, and fails.
+    """Something that has to hold, and the ways in which it does and does not.
 
-    `mask` are the bits of all that it reads. A wide block has too many ways to list them.
+    `rule` are alternatives of clauses that hold together, `mask` the bits of all that they read. A
+    wide block has too many ways to list them.
     """
 
     rule: Alternatives
@@ -43,41 +44,62 @@ class Block:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Unit:
-    """A criterion, for one cohort where it depends on the cohort: the ways in which it is decided, either way."""
+    """A criterion, for one cohort where it depends on the cohort, or a cohort's admission.
 
-    decided: Ways
+    `rule` puts scope and condition into one rule: true where the unit passes or does not apply,
+    false where it fails; for a route of a group, true only where it applies and holds.
+    """
+
+    def __init__(self, protocol: Protocol, criterion: Criterion | None, cohort: Cohort | None) -> None:
+        self.criterion, self.cohort = criterion, cohort
+        self.group = None if criterion is None else criterion.group
+        self.rule = _rule(criterion, cohort)
+        self.names = reads(protocol, rules_of(criterion, cohort))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The ways in which a criterion, or a review point, comes out one way or the other."""
+
+    ways: Ways
     mask: int
     is_wide: bool = False
 
 
 class Board:
-    """The blocks of a protocol and, for those who want every reason, the ways to decide each criterion."""
+    """The blocks of a protocol, the units that they are made of, and the reasons for those who want them all.
+
+    Review points decide nothing: they stand among the reasons alone.
+    """
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         conditions = [question.relevant for question in protocol.questions if question.relevant is not None]
         self.evidence = Evidence(protocol, Domains(protocol), conditions)
+        self.units = [Unit(protocol, None, cohort) for cohort in protocol.cohorts]
+        for criterion in protocol.criteria:
+            if criterion.kind != "review":
+                self.units += [Unit(protocol, criterion, cohort) for cohort in cohorts_of(protocol, criterion)]
         self.blocks = [self._block(rule) for rule in dict.fromkeys(self._parts())]
-        self.units = [
-            self._unit(criterion, cohort)
+        self.reasons = [
+            self._reason(criterion, cohort)
             for criterion in protocol.criteria
-            for cohort in (protocol.cohorts if is_by_cohort(criterion) else (None,))
+            for cohort in cohorts_of(protocol, criterion)
         ]
 
     def _parts(self) -> Iterator[Alternatives]:
-        """What has to hold, each as alternatives of clauses that hold together."""
-        protocol = self.protocol
-        apart = [c for c in protocol.criteria if c.kind != "review" and c.group is None]
-        for criterion in apart:
-            if not is_by_cohort(criterion):
-                for rule in self._conjuncts(passing(criterion), True):
+        """What has to hold."""
+        for unit in self.units:
+            if unit.cohort is None and unit.group is None:
+                for rule in self._conjuncts(unit.rule, True):
                     yield (((rule, None),),)
-        for group in protocol.groups:
-            yield tuple(((passing(c), None),) for c in protocol.criteria if c.group == group.code)
-        dependent = [passing(criterion) for criterion in apart if is_by_cohort(criterion)]
-        yield tuple(tuple((rule, cohort) for rule in (cohort.admits, *dependent)) for cohort in protocol.cohorts)
+        for group in self.protocol.groups:
+            yield tuple(((unit.rule, None),) for unit in self.units if unit.group == group.code)
+        yield tuple(
+            tuple((unit.rule, cohort) for unit in self.units if unit.cohort == cohort)
+            for cohort in self.protocol.cohorts
+        )
 
     def _conjuncts(self, rule: Rule, truth: bool) -> Iterator[Rule]:
         """Rules that all hold exactly where this one is so: the smaller the blocks, the fewer their ways."""
@@ -107,31 +129,30 @@ class Board:
         except TooMany:
             return Block(rule, (), (), mask, is_wide=True)
 
-    def _unit(self, criterion: Criterion, cohort: Cohort | None) -> Unit:
+    def _reason(self, criterion: Criterion, cohort: Cohort | None) -> Reason:
         evidence = self.evidence
         mask = evidence.mask(reads(self.protocol, rules_of(criterion, cohort)))
         try:
             if criterion.kind != "review":
-                rule = passing(criterion)
-                return Unit(either(evidence.ways(rule, truth, cohort) for truth in (True, False)), mask)
+                rule = _rule(criterion, cohort)
+                return Reason(either(evidence.ways(rule, truth, cohort) for truth in (True, False)), mask)
             scope = criterion.scope or Always(True)
             applies = evidence.ways(scope, True, cohort)
             known = either(evidence.ways(criterion.rule, truth, cohort) for truth in (True, False))
-            return Unit(either([evidence.ways(scope, False, cohort), evidence.together([applies, known])]), mask)
+            return Reason(either([evidence.ways(scope, False, cohort), evidence.together([applies, known])]), mask)
         except TooMany:
-            return Unit((), mask, is_wide=True)
+            return Reason((), mask, is_wide=True)
 
 
-def is_by_cohort(criterion: Criterion) -> bool:
-    """Whether the criterion depends on the cohort."""
-    return any(reads_part(rule) for rule in rules_of(criterion, None))
+def cohorts_of(protocol: Protocol, criterion: Criterion) -> Sequence[Cohort | None]:
+    """The cohorts for which a criterion is decided one by one; a single None where it does not depend on them."""
+    return protocol.cohorts if any(reads_part(rule) for rule in rules_of(criterion, None)) else (None,)
 
 
-def passing(criterion: Criterion) -> Rule:
-    """Scope and condition in one rule: true where the criterion passes or does not apply, false where it fails.
-
-    For a route of a group it is true only where it applies and holds.
-    """
+def _rule(criterion: Criterion | None, cohort: Cohort | None) -> Rule:
+    if criterion is None:
+        assert cohort is not None
+        return cohort.admits
     scope = () if criterion.scope is None else (criterion.scope,)
     if criterion.group is not None:
         return All((*scope, criterion.rule))

@@ -14,14 +14,13 @@ A block with too many ways to list, and a search that takes more than `BUDGET` s
 of the question: better asked than left out.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from app.rules.board import Block, Board, Unit
+from app.rules.board import Block, Board
 from app.rules.evaluate import World
-from app.rules.facts import ANCHORS, Dates
+from app.rules.facts import Dates
 from app.rules.memory import Memory
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
 from app.rules.verdict import Decision
@@ -70,15 +69,16 @@ class Grounds:
             return Standing(TRUE, (), ())
         return Standing(UNKNOWN, self._open(block.holds, known, open_), self._open(block.fails, known, open_))
 
-    def left(self, number: int, known: int, open_: int) -> Ways:
-        """What is left of the ways to decide a unit; nothing where it is decided."""
-        unit = self.board.units[number]
-        place = number, known & unit.mask, open_ & unit.mask
+    def left(self, reason: int, known: int, open_: int) -> Ways:
+        """What is left of the ways to decide a criterion; nothing where it is decided."""
+        mask = self.board.reasons[reason].mask
+        place = reason, known & mask, open_ & mask
         found = self._left.get(place)
-        return self._left.keep(place, self._decide(unit, known, open_)) if found is None else found
+        return self._left.keep(place, self._decide(*place)) if found is None else found
 
-    def _decide(self, unit: Unit, known: int, open_: int) -> Ways:
-        return () if any(not way & ~known for way in unit.decided) else self._open(unit.decided, known, open_)
+    def _decide(self, reason: int, known: int, open_: int) -> Ways:
+        ways = self.board.reasons[reason].ways
+        return () if any(not way & ~known for way in ways) else self._open(ways, known, open_)
 
     def _open(self, ways: Ways, known: int, open_: int) -> Ways:
         """What is left of the ways that open questions can still complete."""
@@ -117,6 +117,8 @@ class Search:
         if self.verdict != "undetermined":
             waiting = []
         self._wide = [blocks[number].mask for number in waiting if blocks[number].is_wide]
+        if goal == "all_reasons":
+            self._wide += [reason.mask for reason in grounds.board.reasons if reason.is_wide]
         listed = [standings[number] for number in waiting if not blocks[number].is_wide]
         self.fails: Ways = tuple([way for standing in listed for way in standing.fails])
         self._holds = [standing.holds for standing in listed]
@@ -131,38 +133,37 @@ class Search:
         bits = 0
         for mask in self._wide:
             bits |= mask & self.open
-        for ways in (self.fails, *self._holds, *self._units):
+        for ways in (self.fails, *self._holds, *self._reasons):
             for way in ways:
                 bits |= way
         return bits
 
-    def matters(self, slot: int) -> bool:
-        """Whether some value of the question can still change the goal."""
-        found = self._found.get(slot)
+    def matters(self, mask: int) -> bool:
+        """Whether some value of the question with these bits can still change the goal."""
+        found = self._found.get(mask)
         if found is None:
             self._steps = BUDGET
             try:
-                found = self._can_change(slot)
+                found = self._can_change(mask)
             except GaveUp:
                 found = True
-            self._found[slot] = found
+            self._found[mask] = found
         return found
 
-    def _can_change(self, slot: int) -> bool:
-        mask = self.evidence.slots[slot].mask
+    def _can_change(self, mask: int) -> bool:
         return (
             any(mask & wide for wide in self._wide)
-            or self._completes(mask, self.fails, self.fails)
-            or any(self._completes(mask, ways, ways) for ways in self._units)
-            or self._makes_eligible(slot, mask)
+            or self._completes(mask, self.fails)
+            or any(self._completes(mask, ways) for ways in self._reasons)
+            or self._makes_eligible(mask)
         )
 
     @cached_property
-    def _units(self) -> list[Ways]:
+    def _reasons(self) -> list[Ways]:
         """What is left of the ways to decide the criteria; none where only the verdict counts."""
         if self.goal == "verdict":
             return []
-        found = [self.grounds.left(number, self.known, self.open) for number in range(len(self.grounds.board.units))]
+        found = [self.grounds.left(number, self.known, self.open) for number in range(len(self.grounds.board.reasons))]
         return [ways for ways in found if ways]
 
     def _spend(self) -> None:
@@ -172,12 +173,12 @@ class Search:
 
     # ONE WAY
 
-    def _completes(self, mask: int, ways: Ways, against: Ways) -> bool:
-        """Whether a question completes one of the ways where, without it, nothing that is `against` is reached."""
-        return any(way & mask and self._avoids(way & ~mask, 0, against) for way in ways)
+    def _completes(self, mask: int, ways: Ways) -> bool:
+        """Whether the question completes one of the ways where, without it, none is reached."""
+        return any(way & mask and self._avoids(way & ~mask, 0, ways) for way in ways)
 
-    def _avoids(self, left: int, shown: int, against: Ways) -> bool:
-        """Whether what is left of a way can be answered so that nothing `against` is reached."""
+    def _avoids(self, left: int, shown: int, ways: Ways) -> bool:
+        """Whether what is left of a way can be answered so that none of the ways is reached."""
         if not left:
             return True
         self._spend()
@@ -186,25 +187,25 @@ class Search:
         for answer in self.grounds.answers[number]:
             if not need & ~answer:
                 after = shown | answer
-                if all(way & ~after for way in against) and self._avoids(left & ~need, after, against):
+                if all(way & ~after for way in ways) and self._avoids(left & ~need, after, ways):
                     return True
         return False
 
     # ALL BLOCKS AT ONCE
 
-    def _makes_eligible(self, slot: int, mask: int) -> bool:
+    def _makes_eligible(self, mask: int) -> bool:
         """Whether the question can be the last one that makes the participant eligible."""
         for number, ways in enumerate(self._holds):
             mine = [way for way in ways if way & mask]
             if mine:
                 others = sorted([shared for n, shared in enumerate(self._shared) if n != number and shared], key=len)
-                if any(_Eligible(self, slot, ways, others).reaches(way, 0, 0, 0) for way in mine):
+                if any(_Eligible(self, mask, ways, others).reaches(way, 0, 0, 0) for way in mine):
                     return True
         return False
 
     @cached_property
     def _shared(self) -> list[Ways]:
-        """For each block the ways in which it holds, without what it alone reads; nothing where it can by that alone."""
+        """Of each block's ways to hold, what other blocks read too; nothing where it can hold without any of that."""
         read = []
         for ways in self._holds:
             bits = 0
@@ -231,8 +232,8 @@ class Search:
 class _Eligible:
     """Looks for answers with which all blocks hold, one of them not without the question."""
 
-    def __init__(self, search: Search, slot: int, ways: Ways, others: list[Ways]) -> None:
-        self.search, self.slot, self.ways, self.others = search, slot, ways, others
+    def __init__(self, search: Search, mask: int, ways: Ways, others: list[Ways]) -> None:
+        self.search, self.mask, self.ways, self.others = search, mask, ways, others
         self.slots, self.answers = search.evidence.slots, search.grounds.answers
 
     def reaches(self, left: int, shown: int, without: int, taken: int) -> bool:
@@ -249,7 +250,7 @@ class _Eligible:
             mask = self.slots[number].mask
             need = left & mask
             return any(
-                self._is_needed(after := without if number == self.slot else without | answer)
+                self._is_needed(after := without if mask == self.mask else without | answer)
                 and self.reaches(left & ~need, shown | answer, after, taken | mask)
                 for answer in self.answers[number]
                 if not need & ~answer

@@ -13,10 +13,10 @@ from functools import reduce
 from app.rules.calendar import EARLIEST
 from app.rules.domain import Domains, rules_that_decide
 from app.rules.evaluate import Context, World, decide, leaf_reads, leaves
-from app.rules.facts import ANCHORS, Age, Date, Dates
+from app.rules.facts import ANCHORS, Date, Dates
 from app.rules.memory import Memory
 from app.rules.protocol import Cohort, Protocol
-from app.rules.tree import All, Always, AnyOf, InPart, Not, ReadingHolds, Rule, Term
+from app.rules.tree import All, Always, AnyOf, InPart, Not, Rule, Term
 from app.rules.truth import FALSE, TRUE, Truth
 
 REMEMBERED = 4096
@@ -103,7 +103,8 @@ class Evidence:
         self.pairs = 0
         for names, (rules, others) in by_name.items():
             self._add(names, rules, others)
-        self.slot_at = [number for number, slot in enumerate(self.slots) for _ in range(slot.mask.bit_length() - slot.offset)]
+        sizes = [slot.mask.bit_length() - slot.offset for slot in self.slots]
+        self.slot_at = [number for number, size in enumerate(sizes) for _ in range(size)]  # by bit
         self.plain = [slot.values for slot in self.slots if slot.values]
 
     def _names(self, leaf: Rule) -> tuple[str, ...]:

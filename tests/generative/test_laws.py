@@ -563,7 +563,7 @@ def test_the_blocks_of_the_board_make_the_verdict(data: st.DataObject) -> None:
     assert Search(grounds, world, known, 0, "verdict").verdict == verdict.decision
     for number, block in enumerate(board.blocks):
         assert grounds.standing(number, known, 0, world).truth is block.truth(protocol, world)
-    decided = [any(not way & ~known for way in unit.decided) for unit in board.units]
+    decided = [any(not way & ~known for way in reason.ways) for reason in board.reasons]
     assert decided == [
         (finding.route if result.criterion.group else finding.outcome) not in (UNKNOWN, "unknown")
         for result in verdict.results
