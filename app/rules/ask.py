@@ -5,8 +5,9 @@ is not false, and some value of it can still change the goal: the verdict or, wi
 some criterion. "Can change" is decided exactly, by `search`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from app.rules.board import Board
 from app.rules.evaluate import Context, World, decide, reads
@@ -20,6 +21,8 @@ from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
 from app.rules.ways import TooMany, Ways
 
+Order = Literal["section", "quickest"]
+ORDERS: tuple[Order, ...] = ("section", "quickest")
 REMEMBERED = 4096
 GROUNDS = 64
 
@@ -50,7 +53,11 @@ class Interview:
 
 
 class Interviewer:
-    """Finds the next step of an interview."""
+    """Finds the next step of an interview, in one of two orders.
+
+    By section, a step has all questions of one section that are due, sections in the protocol's order.
+    Quickest, a step is one question, whatever its section.
+    """
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.protocol = evaluator.protocol
@@ -73,42 +80,58 @@ class Interviewer:
             out = None
         return _Entry(question, evidence.mask([question.key]), tuple(rests_on), out)
 
-    def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
+    def interview(self, participant: Participant, goal: Goal = "verdict", order: Order = "section") -> Interview:
         """The next step, and the progress."""
-        world = self._world(participant)
-        known = self._board.evidence.of(world, participant.dates)
-        place = goal, participant.dates, known, frozenset(participant.answers)
-        return self._interviews.get(place) or self._interviews.keep(
-            place, self._interview(participant, world, known, goal)
-        )
+        place = self._place(participant, goal, order)
+        return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, goal, order))
 
-    def _interview(self, participant: Participant, world: World, known: int, goal: Goal) -> Interview:
-        grounds = self._grounds.get(participant.dates)
-        if grounds is None:
-            grounds = self._grounds.keep(participant.dates, Grounds(self._board, participant.dates))
+    def due(self, participant: Participant, goal: Goal = "verdict") -> list[Question]:
+        """All questions that are due now, in whatever section, in the protocol's order."""
+        look = self._look(participant, goal)
+        return [entry.question for entry in look.possible if look.is_due(entry)]
+
+    def path(self, participant: Participant, goal: Goal = "verdict", order: Order = "section") -> list[Step]:
+        """The steps that an interview with these answers has taken, replayed from the first one.
+
+        The last step may be one that is not answered yet: where the interview stands.
+        """
+        place = self._place(participant, goal, order)
+        return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal, order))))
+
+    def _place(self, participant: Participant, goal: Goal, order: Order) -> object:
+        """All that an interview depends on: what was asked, and what the answers show."""
+        known = self._board.evidence.of(self._world(participant), participant.dates)
+        return goal, order, participant.dates, known, frozenset(participant.answers)
+
+    def _interview(self, participant: Participant, goal: Goal, order: Order) -> Interview:
+        look = self._look(participant, goal)
+        step = look.by_section(self.protocol.sections) if order == "section" else look.quickest(self.protocol.sections)
+        asked = sum(is_asked(question, participant) for question in self.questions)
+        left = (0, 0) if step is None else (len(step.questions), len(look.possible))
+        return Interview(step, Progress(asked, *left))
+
+    def _look(self, participant: Participant, goal: Goal) -> "_Look":
+        dates, world = participant.dates, self._world(participant)
+        grounds = self._grounds.get(dates) or self._grounds.keep(dates, Grounds(self._board, dates))
+        known = self._board.evidence.of(world, dates)
         unasked = [entry for entry in self._entries if not is_asked(entry.question, participant)]
         open_ = 0
         for entry in unasked:
             open_ |= entry.mask
         search = Search(grounds, world, known, open_, goal)
-        possible = [entry for entry in unasked if entry.mask & search.live and self._may_apply(entry, world, known)]
-        step = self._step(possible, search)
-        left = (0, 0) if step is None else (len(step.questions), len(possible))
-        return Interview(step, Progress(len(self.questions) - len(unasked), *left))
+        live = [entry for entry in unasked if entry.mask & search.live]
+        return _Look(search, [entry for entry in live if self._may_apply(entry, world, known)])
 
-    def path(self, participant: Participant, goal: Goal = "verdict") -> list[Step]:
-        """The steps that an interview with these answers has taken, replayed from the first one.
+    def _may_apply(self, entry: "_Entry", world: World, known: int) -> bool:
+        if entry.out is None:
+            assert entry.question.relevant is not None
+            return decide(entry.question.relevant, Context(self.protocol, world)) is not FALSE
+        return all(way & ~known for way in entry.out)
 
-        The last step may be one that is not answered yet: where the interview stands.
-        """
-        known = self._board.evidence.of(self._world(participant), participant.dates)
-        place = goal, participant.dates, known, frozenset(participant.answers)
-        return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal))))
-
-    def _replayed(self, participant: Participant, goal: Goal) -> Iterator[Step]:
+    def _replayed(self, participant: Participant, goal: Goal, order: Order) -> Iterator[Step]:
         given: dict[str, Value | None] = {}
         while True:
-            step = self.interview(Participant(given, participant.dates, participant.readings), goal).step
+            step = self.interview(Participant(given, participant.dates, participant.readings), goal, order).step
             if step is None:
                 return
             yield step
@@ -118,26 +141,6 @@ class Interviewer:
                 for key in (question.key, question.alternative or question.key):
                     if key in participant.answers:
                         given[key] = participant.answers[key]
-
-    def _step(self, possible: "list[_Entry]", search: Search) -> Step | None:
-        pending = {entry.question.key: entry.mask for entry in possible}
-        for section in self.protocol.sections:
-            due = [
-                entry.question
-                for entry in possible
-                if entry.question.section == section.key
-                and not any(key in pending and search.matters(pending[key]) for key in entry.rests_on)
-                and search.matters(entry.mask)
-            ]
-            if due:
-                return Step(section, tuple(due))
-        return None
-
-    def _may_apply(self, entry: "_Entry", world: World, known: int) -> bool:
-        if entry.out is None:
-            assert entry.question.relevant is not None
-            return decide(entry.question.relevant, Context(self.protocol, world)) is not FALSE
-        return all(way & ~known for way in entry.out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,40 @@ class _Entry:
     mask: int
     rests_on: tuple[str, ...]
     out: Ways | None
+
+
+class _Look:
+    """An interview at one point: `possible` are the questions that nothing has ruled out yet."""
+
+    def __init__(self, search: Search, possible: list[_Entry]) -> None:
+        self.search, self.possible = search, possible
+        self._pending = {entry.question.key: entry.mask for entry in possible}
+
+    def is_due(self, entry: _Entry) -> bool:
+        """Whether the question can change the goal, and what its condition rests on has been asked or never will be."""
+        waits = any(key in self._pending and self.search.matters(self._pending[key]) for key in entry.rests_on)
+        return not waits and self.search.matters(entry.mask)
+
+    def by_section(self, sections: Iterable[Section]) -> Step | None:
+        """The questions that are due in the first section that has any, what is most likely to decide first."""
+        for section in sections:
+            due = [entry for entry in self.possible if entry.question.section == section.key and self.is_due(entry)]
+            if due:
+                return Step(section, tuple(entry.question for entry in sorted(due, key=self._index, reverse=True)))
+        return None
+
+    def quickest(self, sections: Iterable[Section]) -> Step | None:
+        """The one question, of all that are due, that is most worth asking."""
+        ranked = sorted(self.possible, key=self._index, reverse=True)
+        entry = next((entry for entry in ranked if self.is_due(entry)), None)
+        if entry is None:
+            return None
+        section = next(section for section in sections if section.key == entry.question.section)
+        return Step(section, (entry.question,))
+
+    def _index(self, entry: _Entry) -> float:
+        asking = entry.question.asking
+        return asking.decides / asking.burden / (1 + self.search.beside(entry.mask))
 
 
 def is_asked(question: Question, participant: Participant) -> bool:
