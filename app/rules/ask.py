@@ -7,6 +7,7 @@ some criterion. "Can change" is decided exactly, by `search`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 from app.rules.board import Board
@@ -186,8 +187,13 @@ class _Look:
         return Step(section, (entry.question,))
 
     def _index(self, entry: _Entry) -> float:
+        """How much a question is worth asking now.
+
+        Its likelihood to decide, less where it cannot exclude without other answers, against its burden. That
+        counts by its root, because it is a rough scale, and because one more question is a burden too.
+        """
         asking = entry.question.asking
-        return asking.decides / asking.burden / (1 + self.search.beside(entry.mask))
+        return asking.decides / sqrt(asking.burden) / (1 + self.search.beside(entry.mask))
 
 
 def is_asked(question: Question, participant: Participant) -> bool:

@@ -18,7 +18,7 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from strategies import TODAY, Plain, bodies, cases, instants, junk, protocols, raw_value
 
-from app.rules.ask import Interviewer
+from app.rules.ask import ORDERS, Interviewer, Order
 from app.rules.board import Board
 from app.rules.calendar import read_partial
 from app.rules.codec import content_hash, protocol_from_plain, protocol_to_plain
@@ -204,9 +204,10 @@ class BruteForce:
         return False
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("goal", ["verdict", "all_reasons"])
 @given(st.data())
-def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, data: st.DataObject) -> None:
+def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, order: Order, data: st.DataObject) -> None:
     protocol, body = data.draw(cases(known=15, **SMALL))
     participant = read_participant(protocol, body, TODAY)
     brute = BruteForce(protocol, participant, goal)
@@ -215,12 +216,13 @@ def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, data
     promised: list[tuple[int, int, int]] = []
     while True:
         now = replace(participant, answers={**participant.answers, **given_})
-        interview = interviewer.interview(now, goal)
+        interview = interviewer.interview(now, goal, order)
         promised.append((len(given_), interview.progress.at_least, interview.progress.at_most))
         assert interview.progress.answered == len(questions_of(protocol)) - len(brute.keys) + len(given_)
         if interview.step is None:
             break
         assert interview.step.questions
+        assert order == "section" or len(interview.step.questions) == 1
         for question in interview.step.questions:
             assert question.section == interview.step.section.key
             assert question.key in brute.keys  # an alternative is never asked for itself
@@ -266,13 +268,13 @@ def test_2_the_steps_of_an_interview_can_be_replayed(data: st.DataObject) -> Non
     participant = read_participant(protocol, data.draw(bodies(protocol, known=0)) | {"answers": {}}, TODAY)
     interviewer, domains = Interviewer(Evaluator(protocol)), Domains(protocol)
     answers: dict[str, Value | None] = {}
-    taken = []
-    while (step := interviewer.interview(replace(participant, answers=answers)).step) is not None:
+    taken, order = [], data.draw(st.sampled_from(ORDERS))
+    while (step := interviewer.interview(replace(participant, answers=answers), order=order).step) is not None:
         taken.append(step)
-        assert interviewer.path(replace(participant, answers=answers)) == taken
+        assert interviewer.path(replace(participant, answers=answers), order=order) == taken
         for question in step.questions:
             answers[question.key] = data.draw(st.sampled_from([None, *domains.values(question.key, participant.dates)]))
-    assert interviewer.path(replace(participant, answers=answers)) == taken
+    assert interviewer.path(replace(participant, answers=answers), order=order) == taken
 
 
 # LAW 3: EXPLANATIONS THAT SUFFICE
