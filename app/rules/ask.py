@@ -193,7 +193,7 @@ class _Look:
         counts by its root, because it is a rough scale, and because one more question is a burden too.
         """
         asking = entry.question.asking
-        return asking.decides / sqrt(asking.burden) / (1 + self.search.beside(entry.mask))
+        return asking.decides / sqrt(asking.burden) / (1 + 2 * self.search.beside(entry.mask))
 
 
 def is_asked(question: Question, participant: Participant) -> bool:

@@ -1,6 +1,6 @@
 """How many questions it takes to come to a verdict, in several orders. See README.md beside this file.
 
-    python tests/bench/questioning.py [--quick]
+    python tests/bench/questioning.py [--quick | --weights]
 
 Questions are counted one at a time, over synthetic participants for whom a share of the facts is not known: what the
 file lacks is answered "not known". Every policy ends at the verdict, or when nothing can bring one any more.
@@ -30,7 +30,7 @@ from app.rules.evaluate import Context, decide
 from app.rules.facts import Value
 from app.rules.participant import Participant, read_participant
 from app.rules.protocol import Question
-from app.rules.truth import FALSE
+from app.rules.truth import FALSE, TRUE
 from app.rules.verdict import Decision, Evaluator
 from app.trials import read_trial
 
@@ -205,6 +205,27 @@ def _smallest_union(each: list[list[frozenset[int]]], taken: frozenset[int], bes
     return best
 
 
+# THE WEIGHTS
+
+
+def deciding(engines: Engines, count: int = 6000, seed: int = 77) -> dict[str, float]:
+    """For each question, the share of those to whom it applies whose answer has a part in excluding them."""
+    applies, decides = Counter[str](), Counter[str]()
+    for answers in participants(count, seed):
+        participant = engines.read(answers)
+        known, context = engines.shown(participant), Context(PROTOCOL, engines.evaluator.world(participant))
+        against = 0
+        for block in engines.board.blocks:
+            for way in block.fails:
+                against |= 0 if way & ~known else way
+        for question in engines.questions:
+            relevant = question.relevant is None or decide(question.relevant, context) is TRUE
+            if relevant and any(participant.answers.get(key) is not None for key in keys(question)):
+                applies[question.key] += 1
+                decides[question.key] += bool(against & engines.board.evidence.mask([question.key]))
+    return {key: decides[key] / number for key, number in applies.items()}
+
+
 # THE TABLE
 
 
@@ -252,7 +273,13 @@ def rows(count: int) -> Iterator[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="200 participants instead of 1,000 for each share")
-    for row in rows(200 if parser.parse_args().quick else 1000):
+    parser.add_argument("--weights", action="store_true", help="how often each answer has a part in an exclusion")
+    arguments = parser.parse_args()
+    if arguments.weights:
+        for key, share in deciding(Engines()).items():
+            print(f"{key}: {share:.2g}")
+        return
+    for row in rows(200 if arguments.quick else 1000):
         print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -439,8 +439,11 @@ def test_interview(api: Client, case: dict[str, Any], goal: str, order: str) -> 
 
 
 def outcomes(plain: dict[str, Any]) -> dict[str, str]:
-    """What every criterion comes to, review points included: they are asked about for the investigator."""
-    return {row["code"]: row["outcome"] for row in plain["criteria"]}
+    """What every criterion comes to, review points included: they are asked about for the investigator.
+
+    One that passes whether or not it applies need not be asked whether it does.
+    """
+    return {row["code"]: row["outcome"].replace("not_applicable", "pass") for row in plain["criteria"]}
 
 
 def condition_facts(fact: str) -> set[str]:
