@@ -2,5 +2,5 @@
 
 Read it in this order: truth, calendar, facts, tree, protocol, evaluate, finding, traits, memory,
 verdict, explain, report; then participant (input), codec (plain data), check (lint of a protocol), and, for the
-interview, domain, influence, board, search and ask.
+interview, domain, ways, board, search and ask.
 """

@@ -5,23 +5,27 @@ is not false, and some value of it can still change the goal: the verdict or, wi
 some criterion. "Can change" is decided exactly, by `search`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
 
 from app.rules.board import Board
-from app.rules.domain import Domains
 from app.rules.evaluate import Context, World, decide, reads
 from app.rules.facts import Value
 from app.rules.finding import rules_of
 from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import Criterion, Protocol, Question, Section
-from app.rules.search import Goal, Search, Turns
-from app.rules.traits import Traits
+from app.rules.search import Goal, Grounds, Search
 from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
+from app.rules.ways import TooMany, Ways
 
+Order = Literal["section", "quickest"]
+ORDERS: tuple[Order, ...] = ("section", "quickest")
 REMEMBERED = 4096
+GROUNDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +54,85 @@ class Interview:
 
 
 class Interviewer:
-    """Finds the next step of an interview, sections and questions in the protocol's order."""
+    """Finds the next step of an interview, in one of two orders.
+
+    By section, a step has all questions of one section that are due, sections in the protocol's order.
+    Quickest, a step is one question, whatever its section.
+    """
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.protocol = evaluator.protocol
         self._world = evaluator.world
         self._board = Board(self.protocol)
-        self._turns = Turns(self._board, Domains(self.protocol))
+        self._grounds: Memory[Grounds] = Memory(GROUNDS)
         alternatives = {question.alternative for question in self.protocol.questions}
         self.questions = [question for question in self.protocol.questions if question.key not in alternatives]
-        self._conditions = {question.key: self._condition_keys(question) for question in self.questions}
-        rules = [unit.rule for unit in self._board.units]
-        rules += [question.relevant for question in self.questions if question.relevant is not None]
-        self._traits = Traits(self.protocol, [rules])
+        self._entries = [self._entry(question) for question in self.questions]
         self._interviews: Memory[Interview] = Memory(REMEMBERED)
         self._paths: Memory[tuple[Step, ...]] = Memory(REMEMBERED)
 
-    def interview(self, participant: Participant, goal: Goal = "verdict") -> Interview:
+    def _entry(self, question: Question) -> "_Entry":
+        evidence, relevant = self._board.evidence, question.relevant
+        names = reads(self.protocol, [relevant] if relevant is not None else [])
+        rests_on = [other.key for other in self.questions if other.key in names or other.alternative in names]
+        try:
+            out = evidence.ways(relevant, False) if relevant is not None else ()
+        except TooMany:
+            out = None
+        return _Entry(question, evidence.mask([question.key]), tuple(rests_on), out)
+
+    def interview(self, participant: Participant, goal: Goal = "verdict", order: Order = "section") -> Interview:
         """The next step, and the progress."""
-        world = self._world(participant)
-        place = self._place(participant, goal)
-        return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
+        place = self._place(participant, goal, order)
+        return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, goal, order))
 
-    def _place(self, participant: Participant, goal: Goal) -> object:
-        """All that an interview depends on: what was asked, and how the answers fall on the rules."""
-        return goal, participant.dates, frozenset(participant.answers), self._traits.of(participant)
+    def due(self, participant: Participant, goal: Goal = "verdict") -> list[Question]:
+        """All questions that are due now, in whatever section, in the protocol's order."""
+        look = self._look(participant, goal)
+        return [entry.question for entry in look.possible if look.is_due(entry)]
 
-    def _interview(self, participant: Participant, world: World, goal: Goal) -> Interview:
-        unasked = [question for question in self.questions if not is_asked(question, participant)]
-        search = Search(self._turns, world, [question.key for question in unasked], goal)
-        possible = [q for q in unasked if self._may_apply(q, world) and search.is_live(q.key)]
-        step = self._step(possible, search)
-        left = (0, 0) if step is None else (1, len(possible))
-        return Interview(step, Progress(len(self.questions) - len(unasked), *left))
-
-    def path(self, participant: Participant, goal: Goal = "verdict") -> list[Step]:
+    def path(self, participant: Participant, goal: Goal = "verdict", order: Order = "section") -> list[Step]:
         """The steps that an interview with these answers has taken, replayed from the first one.
 
         The last step may be one that is not answered yet: where the interview stands.
         """
-        place = self._place(participant, goal)
-        return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal))))
+        place = self._place(participant, goal, order)
+        return list(self._paths.get(place) or self._paths.keep(place, tuple(self._replayed(participant, goal, order))))
 
-    def _replayed(self, participant: Participant, goal: Goal) -> Iterator[Step]:
+    def _place(self, participant: Participant, goal: Goal, order: Order) -> object:
+        """All that an interview depends on: what was asked, and what the answers show."""
+        known = self._board.evidence.of(self._world(participant), participant.dates)
+        return goal, order, participant.dates, known, frozenset(participant.answers)
+
+    def _interview(self, participant: Participant, goal: Goal, order: Order) -> Interview:
+        look = self._look(participant, goal)
+        step = look.by_section(self.protocol.sections) if order == "section" else look.quickest(self.protocol.sections)
+        asked = sum(is_asked(question, participant) for question in self.questions)
+        left = (0, 0) if step is None else (len(step.questions), len(look.possible))
+        return Interview(step, Progress(asked, *left))
+
+    def _look(self, participant: Participant, goal: Goal) -> "_Look":
+        dates, world = participant.dates, self._world(participant)
+        grounds = self._grounds.get(dates) or self._grounds.keep(dates, Grounds(self._board, dates))
+        known = self._board.evidence.of(world, dates)
+        unasked = [entry for entry in self._entries if not is_asked(entry.question, participant)]
+        open_ = 0
+        for entry in unasked:
+            open_ |= entry.mask
+        search = Search(grounds, world, known, open_, goal)
+        live = [entry for entry in unasked if entry.mask & search.live]
+        return _Look(search, [entry for entry in live if self._may_apply(entry, world, known)])
+
+    def _may_apply(self, entry: "_Entry", world: World, known: int) -> bool:
+        if entry.out is None:
+            assert entry.question.relevant is not None
+            return decide(entry.question.relevant, Context(self.protocol, world)) is not FALSE
+        return all(way & ~known for way in entry.out)
+
+    def _replayed(self, participant: Participant, goal: Goal, order: Order) -> Iterator[Step]:
         given: dict[str, Value | None] = {}
         while True:
-            step = self.interview(Participant(given, participant.dates, participant.readings), goal).step
+            step = self.interview(Participant(given, participant.dates, participant.readings), goal, order).step
             if step is None:
                 return
             yield step
@@ -106,27 +143,57 @@ class Interviewer:
                     if key in participant.answers:
                         given[key] = participant.answers[key]
 
-    def _step(self, possible: list[Question], search: "Search") -> Step | None:
-        pending = {question.key for question in possible}
-        for section in self.protocol.sections:
-            due = [
-                question
-                for question in possible
-                if question.section == section.key
-                and not any(key in pending and search.matters(key) for key in self._conditions[question.key])
-                and search.matters(question.key)
-            ]
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A question: its bits, the questions on which its condition rests, and the ways in which that is false.
+
+    A question that no rule reads has no bits. `out` is None where there are too many ways.
+    """
+
+    question: Question
+    mask: int
+    rests_on: tuple[str, ...]
+    out: Ways | None
+
+
+class _Look:
+    """An interview at one point: `possible` are the questions that nothing has ruled out yet."""
+
+    def __init__(self, search: Search, possible: list[_Entry]) -> None:
+        self.search, self.possible = search, possible
+        self._pending = {entry.question.key: entry.mask for entry in possible}
+
+    def is_due(self, entry: _Entry) -> bool:
+        """Whether the question can change the goal, and what its condition rests on has been asked or never will be."""
+        waits = any(key in self._pending and self.search.matters(self._pending[key]) for key in entry.rests_on)
+        return not waits and self.search.matters(entry.mask)
+
+    def by_section(self, sections: Iterable[Section]) -> Step | None:
+        """The questions that are due in the first section that has any, what is most likely to decide first."""
+        for section in sections:
+            due = [entry for entry in self.possible if entry.question.section == section.key and self.is_due(entry)]
             if due:
-                return Step(section, tuple(due))
+                return Step(section, tuple(entry.question for entry in sorted(due, key=self._index, reverse=True)))
         return None
 
-    def _may_apply(self, question: Question, world: World) -> bool:
-        return question.relevant is None or decide(question.relevant, Context(self.protocol, world)) is not FALSE
+    def quickest(self, sections: Iterable[Section]) -> Step | None:
+        """The one question, of all that are due, that is most worth asking."""
+        ranked = sorted(self.possible, key=self._index, reverse=True)
+        entry = next((entry for entry in ranked if self.is_due(entry)), None)
+        if entry is None:
+            return None
+        section = next(section for section in sections if section.key == entry.question.section)
+        return Step(section, (entry.question,))
 
-    def _condition_keys(self, question: Question) -> list[str]:
-        """The questions whose answers this one's condition reads."""
-        names = reads(self.protocol, [question.relevant] if question.relevant is not None else [])
-        return [other.key for other in self.questions if other.key in names or other.alternative in names]
+    def _index(self, entry: _Entry) -> float:
+        """How much a question is worth asking now.
+
+        Its likelihood to decide, less where it cannot exclude without other answers, against its burden. That
+        counts by its root, because it is a rough scale, and because one more question is a burden too.
+        """
+        asking = entry.question.asking
+        return asking.decides / sqrt(asking.burden) / (1 + 2 * self.search.beside(entry.mask))
 
 
 def is_asked(question: Question, participant: Participant) -> bool:

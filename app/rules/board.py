@@ -1,54 +1,47 @@
-"""The verdict without explanations, kept up answer by answer: what the search for questions needs.
+"""The protocol as the search sees it: the blocks that make the verdict, and the units that are explained.
 
-Every criterion (for each cohort, where it depends on one) and every admission is a unit; after one
-more answer only the units that read it are judged again. Review points decide nothing and are left
-out. The meaning is that of `verdict`, to which the tests hold it.
+The verdict is one rule in three-valued logic. It says that every block holds: each criterion that all
+cohorts share, each group (some route of it), and that some cohort admits and has nothing against it.
+What is said of a block here is the ways in which it holds and fails.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
+from app.rules.domain import Domains
 from app.rules.evaluate import Context, World, decide, reads
 from app.rules.finding import rules_of
-from app.rules.influence import Truths, influence
 from app.rules.protocol import Cohort, Criterion, Protocol
-from app.rules.tree import All, Not, Rule
-from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth, any_of
-from app.rules.verdict import Decision, decision_of, reads_part
+from app.rules.tree import All, Always, AnyOf, Not, Rule, Term
+from app.rules.truth import Truth, all_of, any_of
+from app.rules.verdict import reads_part
+from app.rules.ways import Evidence, TooMany, Ways, either
 
-Verdict = tuple[Decision, frozenset[int]]
+Clause = tuple[Rule, Cohort | None]
 
 
-class State:
-    """A world, and how every unit stands in it. Never changed once it is made.
-
-    `open_names` are the questions that may still be answered; an answer leaves it as it is, because
-    what is answered has no unknown leaf left.
-    """
-
-    __slots__ = ("_verdicts", "open_names", "standings", "world")
-
-    def __init__(self, world: World, standings: "tuple[Standing, ...]", open_names: frozenset[str]) -> None:
-        self.world = world
-        self.standings = standings
-        self.open_names = open_names
-        self._verdicts: dict[frozenset[int], Verdict] = {}
-
-    def remember(self, passed: frozenset[int], work: Callable[[], Verdict]) -> Verdict:
-        """The verdict with these units counted as passed; worked out once."""
-        if passed not in self._verdicts:
-            self._verdicts[passed] = work()
-        return self._verdicts[passed]
+Alternatives = tuple[tuple[Clause, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a unit stands: whether it passes (unknown: undecided), and what open questions can do to it."""
+class Block:
+    """Something that has to hold, and the ways in which it does and does not.
 
-    passes: Truth
-    turns: Mapping[str, Truths]
+    `rule` are alternatives of clauses that hold together, `mask` the bits of all that they read. A
+    wide block has too many ways to list them.
+    """
+
+    rule: Alternatives
+    holds: Ways
+    fails: Ways
+    mask: int
+    is_wide: bool = False
+
+    def truth(self, protocol: Protocol, world: World) -> Truth:
+        """What the block comes to, by the rule itself."""
+        return any_of(
+            all_of(decide(rule, Context(protocol, world, cohort)) for rule, cohort in clauses) for clauses in self.rule
+        )
 
 
 class Unit:
@@ -63,21 +56,97 @@ class Unit:
         self.group = None if criterion is None else criterion.group
         self.rule = _rule(criterion, cohort)
         self.names = reads(protocol, rules_of(criterion, cohort))
-        self._protocol = protocol
-        self._standing = lru_cache(maxsize=16384)(self._stand)
 
-    def _stand(self, open_names: frozenset[str], *values: object) -> Standing:
-        context = Context(self._protocol, dict(zip(self.names, values, strict=True)), self.cohort)
-        found = influence(self.rule, context, open_names)
-        return Standing(decide(self.rule, context), found.turns)
 
-    def values(self, world: World) -> tuple[object, ...]:
-        """The values of the names that the unit reads."""
-        return tuple([world[name] for name in self.names])
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The ways in which a criterion, or a review point, comes out one way or the other."""
 
-    def standing(self, world: World, open_names: frozenset[str]) -> Standing:
-        """How the unit stands in a world, with these questions open."""
-        return self._standing(open_names.intersection(self.names), *[world[name] for name in self.names])
+    ways: Ways
+    mask: int
+    is_wide: bool = False
+
+
+class Board:
+    """The blocks of a protocol, the units that they are made of, and the reasons for those who want them all.
+
+    Review points decide nothing: they stand among the reasons alone.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        conditions = [question.relevant for question in protocol.questions if question.relevant is not None]
+        self.evidence = Evidence(protocol, Domains(protocol), conditions)
+        self.units = [Unit(protocol, None, cohort) for cohort in protocol.cohorts]
+        for criterion in protocol.criteria:
+            if criterion.kind != "review":
+                self.units += [Unit(protocol, criterion, cohort) for cohort in cohorts_of(protocol, criterion)]
+        self.blocks = [self._block(rule) for rule in dict.fromkeys(self._parts())]
+        self.reasons = [
+            self._reason(criterion, cohort)
+            for criterion in protocol.criteria
+            for cohort in cohorts_of(protocol, criterion)
+        ]
+
+    def _parts(self) -> Iterator[Alternatives]:
+        """What has to hold."""
+        for unit in self.units:
+            if unit.cohort is None and unit.group is None:
+                for rule in self._conjuncts(unit.rule, True):
+                    yield (((rule, None),),)
+        for group in self.protocol.groups:
+            yield tuple(((unit.rule, None),) for unit in self.units if unit.group == group.code)
+        yield tuple(
+            tuple((unit.rule, cohort) for unit in self.units if unit.cohort == cohort)
+            for cohort in self.protocol.cohorts
+        )
+
+    def _conjuncts(self, rule: Rule, truth: bool) -> Iterator[Rule]:
+        """Rules that all hold exactly where this one is so: the smaller the blocks, the fewer their ways."""
+        match rule:
+            case All(rules) if truth:
+                for below in rules:
+                    yield from self._conjuncts(below, True)
+            case AnyOf(rules) if not truth:
+                for below in rules:
+                    yield from self._conjuncts(below, False)
+            case All((below,)) | AnyOf((below,)):
+                yield from self._conjuncts(below, truth)
+            case Not(below):
+                yield from self._conjuncts(below, not truth)
+            case Term(name):
+                yield from self._conjuncts(self.protocol.term_by_name[name].rule, truth)
+            case _:
+                yield rule if truth else Not(rule)
+
+    def _block(self, rule: Alternatives) -> Block:
+        evidence = self.evidence
+        mask = evidence.mask(name for clauses in rule for of, _ in clauses for name in reads(self.protocol, [of]))
+        try:
+            holds = [evidence.together(evidence.ways(of, True, cohort) for of, cohort in clauses) for clauses in rule]
+            fails = [either(evidence.ways(of, False, cohort) for of, cohort in clauses) for clauses in rule]
+            return Block(rule, either(holds), evidence.together(fails), mask)
+        except TooMany:
+            return Block(rule, (), (), mask, is_wide=True)
+
+    def _reason(self, criterion: Criterion, cohort: Cohort | None) -> Reason:
+        evidence = self.evidence
+        mask = evidence.mask(reads(self.protocol, rules_of(criterion, cohort)))
+        try:
+            if criterion.kind != "review":
+                rule = _rule(criterion, cohort)
+                return Reason(either(evidence.ways(rule, truth, cohort) for truth in (True, False)), mask)
+            scope = criterion.scope or Always(True)
+            applies = evidence.ways(scope, True, cohort)
+            known = either(evidence.ways(criterion.rule, truth, cohort) for truth in (True, False))
+            return Reason(either([evidence.ways(scope, False, cohort), evidence.together([applies, known])]), mask)
+        except TooMany:
+            return Reason((), mask, is_wide=True)
+
+
+def cohorts_of(protocol: Protocol, criterion: Criterion) -> Sequence[Cohort | None]:
+    """The cohorts for which a criterion is decided one by one; a single None where it does not depend on them."""
+    return protocol.cohorts if any(reads_part(rule) for rule in rules_of(criterion, None)) else (None,)
 
 
 def _rule(criterion: Criterion | None, cohort: Cohort | None) -> Rule:
@@ -89,107 +158,3 @@ def _rule(criterion: Criterion | None, cohort: Cohort | None) -> Rule:
         return All((*scope, criterion.rule))
     against = criterion.rule if criterion.kind == "exclusion" else Not(criterion.rule)
     return Not(All((*scope, against)))
-
-
-class Board:
-    """All units of a protocol, and what they make of the verdict."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self.protocol = protocol
-        self.units = [Unit(protocol, None, cohort) for cohort in protocol.cohorts]
-        for criterion in protocol.criteria:
-            if criterion.kind != "review":
-                dependent = any(reads_part(rule) for rule in rules_of(criterion, None))
-                cohorts: Sequence[Cohort | None] = protocol.cohorts if dependent else (None,)
-                self.units += [Unit(protocol, criterion, cohort) for cohort in cohorts]
-        numbered = list(enumerate(self.units))
-        self._common = [n for n, unit in numbered if unit.cohort is None and unit.group is None]
-        self._of_cohort = [[n for n, unit in numbered if unit.cohort == cohort] for cohort in protocol.cohorts]
-        self._groups = [[n for n, unit in numbered if unit.group == group.code] for group in protocol.groups]
-        self._shared = [[number] for number in self._common] + self._groups
-        self._by_name: dict[str, list[int]] = {}
-        for number, unit in numbered:
-            for name in unit.names:
-                self._by_name.setdefault(name, []).append(number)
-
-    def state(self, world: World, open_names: frozenset[str] = frozenset()) -> State:
-        """The state of a world in which these questions may still be answered."""
-        return State(world, tuple([unit.standing(world, open_names) for unit in self.units]), open_names)
-
-    def answer(self, state: State, key: str, value: Any) -> State:
-        """The state after one more answer."""
-        world = {**state.world, key: value}
-        standings = list(state.standings)
-        for number in self._by_name.get(key, ()):
-            standings[number] = self.units[number].standing(world, state.open_names)
-        return State(world, tuple(standings), state.open_names)
-
-    def beside(self, key: str) -> set[str]:
-        """The names that stand in one unit with this one."""
-        return {name for number in self._by_name.get(key, ()) for name in self.units[number].names}
-
-    def is_shared(self, number: int) -> bool:
-        """Whether the unit stands alone and counts for every cohort."""
-        return number in self._common
-
-    def cohort_standings(self, state: State) -> tuple[Truth, ...]:
-        """Whether each unit that depends on the cohort passes."""
-        return tuple(state.standings[number].passes for numbers in self._of_cohort for number in numbers)
-
-    def lots(self, waiting: Iterable[int]) -> list[set[int]]:
-        """The waiting units in the lots that must be looked at together.
-
-        All that depend on the cohort are one lot, and so are the routes of a group.
-        """
-        lots: dict[object, set[int]] = {}
-        for number in waiting:
-            unit = self.units[number]
-            lot = "cohort" if unit.cohort is not None else ("group", unit.group) if unit.group is not None else number
-            lots.setdefault(lot, set()).add(number)
-        return list(lots.values())
-
-    def may_all_pass(self, state: State, can_pass: Callable[[int], bool]) -> bool:
-        """Whether in some cohort every unit passes, or is undecided and can pass; of a group one is enough."""
-
-        def may(number: int) -> bool:
-            truth = state.standings[number].passes
-            return truth is TRUE or (truth is UNKNOWN and can_pass(number))
-
-        return (
-            all(may(number) for number in self._common)
-            and all(any(may(number) for number in numbers) for numbers in self._groups)
-            and any(all(may(number) for number in numbers) for numbers in self._of_cohort)
-        )
-
-    def verdict(self, state: State, passed: frozenset[int] = frozenset()) -> Verdict:
-        """The verdict and the units on which it waits; those in `passed` count as passed."""
-        return state.remember(passed, lambda: self._verdict(state, passed))
-
-    def _verdict(self, state: State, passed: frozenset[int]) -> Verdict:
-        truth, waiting = self.pass_together(state, passed)
-        if truth is FALSE:
-            return "excluded", frozenset()
-        verdicts: list[Decision] = []
-        for numbers in self._of_cohort:
-            truths = [TRUE if number in passed else state.standings[number].passes for number in numbers]
-            if FALSE in truths:
-                verdicts.append("excluded")
-            else:
-                unknown = {number for number, found in zip(numbers, truths, strict=True) if found is UNKNOWN}
-                waiting |= unknown
-                verdicts.append("undetermined" if unknown or truth is UNKNOWN else "likely_eligible")
-        decision = decision_of(verdicts)
-        return decision, frozenset(waiting) if decision == "undetermined" else frozenset()
-
-    def pass_together(self, state: State, passed: frozenset[int] = frozenset()) -> tuple[Truth, set[int]]:
-        """Whether the units that all cohorts share pass, and the undecided ones; those in `passed` count as passed."""
-        waiting: set[int] = set()
-        for numbers in self._shared:
-            if not passed.isdisjoint(numbers):
-                continue
-            truth = any_of([state.standings[number].passes for number in numbers])
-            if truth is FALSE:
-                return FALSE, set()
-            if truth is UNKNOWN:
-                waiting |= {number for number in numbers if state.standings[number].passes is UNKNOWN}
-        return UNKNOWN if waiting else TRUE, waiting

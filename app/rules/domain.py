@@ -10,10 +10,11 @@ from itertools import pairwise
 
 from app.rules import calendar
 from app.rules.calendar import PartialDate, read_partial
-from app.rules.evaluate import Context, decide, reads
+from app.rules.evaluate import Context, decide, leaf_reads, leaves
 from app.rules.facts import ANCHORS, Age, Choice, Date, Dates, Integer, Many, Number, Value, YesNo
+from app.rules.memory import Memory
 from app.rules.protocol import Protocol, Question
-from app.rules.tree import FACT_RULES, Compare, Elapsed, Includes, Rule, walk
+from app.rules.tree import Compare, Elapsed, Includes, Rule
 
 REMEMBERED = 4096
 
@@ -24,42 +25,39 @@ class Domains:
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self._leaves: dict[str, list[Rule]] = {question.key: [] for question in protocol.questions}
-        for leaf in dict.fromkeys(_leaves(protocol)):
-            for name in reads(protocol, [leaf]):
+        for leaf in dict.fromkeys(leaves(protocol, rules_that_decide(protocol))):
+            for name in leaf_reads(protocol, leaf):
                 if name in self._leaves:
                     self._leaves[name].append(leaf)
-        self._known: dict[tuple[str, Dates], tuple[Value, ...]] = {}
+        self._known: Memory[tuple[Value, ...]] = Memory(REMEMBERED)
 
     def values(self, key: str, dates: Dates) -> tuple[Value, ...]:
         """One value per way in which the question's leaves can be decided together."""
-        values = self._known.get((key, dates))
-        if values is None:
-            values = tuple(self._distinct(self.protocol.question_by_key[key], dates))
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[key, dates] = values
-        return values
+        question = self.protocol.question_by_key[key]
+        place = (key, dates) if isinstance(question.type, Date) else key
+        values = self._known.get(place)
+        return self._known.keep(place, tuple(self._distinct(question, dates))) if values is None else values
 
     def _distinct(self, question: Question, dates: Dates) -> Iterator[Value]:
-        leaves = self._leaves[question.key]
-        blank: dict[str, object] = {q.key: None for q in self.protocol.questions}
+        read_by = self._leaves[question.key]
+        blank: dict[str, object] = dict.fromkeys(name for leaf in read_by for name in leaf_reads(self.protocol, leaf))
         blank |= {name: getattr(dates, name) for name in ANCHORS}
         seen = set()
-        for value in _candidates(question, leaves, dates):
+        for value in _candidates(question, read_by, dates):
             context = Context(self.protocol, {**blank, question.key: value})
-            falls = tuple(decide(leaf, context) for leaf in leaves)
+            falls = tuple(decide(leaf, context) for leaf in read_by)
             if falls not in seen:
                 seen.add(falls)
                 yield value
 
 
-def _leaves(protocol: Protocol) -> Iterator[Rule]:
+def rules_that_decide(protocol: Protocol) -> list[Rule]:
+    """All rules of a protocol but the conditions on which its questions are asked."""
     rules = [term.rule for term in protocol.terms] + [cohort.admits for cohort in protocol.cohorts]
     rules += [rule for cohort in protocol.cohorts for _, rule in cohort.parts]
     for criterion in protocol.criteria:
         rules += [criterion.rule] + ([criterion.scope] if criterion.scope is not None else [])
-    for rule in rules:
-        yield from (node for node in walk(rule) if isinstance(node, FACT_RULES))
+    return rules
 
 
 def _candidates(question: Question, leaves: list[Rule], dates: Dates) -> Iterable[Value]:

@@ -1,320 +1,275 @@
-"""Whether a question can still change the goal, decided by looking for a witness.
+"""Whether a question can still change the goal, decided exactly.
 
-A witness is a set of values of other open questions (the rest staying not known) with which some
-value of this question turns an undecided verdict, or criterion, into a decided one. Two facts cut
-the search: more answers never undo a decision, and never make a unit wait for a question again.
-And a question changes the verdict only by making some unit fail, or some unit pass:
+A question changes the verdict where, beside some answers to other open questions (the rest staying not
+known), some value of it turns an undecided verdict into a decided one. More answers never undo a
+decision, so it is enough to try answers that belong to one way in which the rules come out:
 
-- a unit that all cohorts share excludes alone, so only its own questions need to be tried;
-- to make eligible, every unit must be able to pass; those that share no open question with this
-  one are looked at apart;
-- to exclude through a group, or through what depends on the cohort, the linked questions are tried.
+- to exclude, some block fails in a way that holds this question, and what else belongs to that way
+  does not exclude already;
+- to make eligible, all blocks hold at once, one of them not without this question. A question that one
+  block alone reads can be answered to its liking, so of the other blocks only what they share counts;
+- to decide a criterion, when every reason is wanted, one of its ways holds this question.
 
-The search is exact up to `BUDGET` steps for a question; one on which it gives up counts as able to
-change the goal.
+A block with too many ways to list, and a search that takes more than `BUDGET` steps, count in favour
+of the question: better asked than left out.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
-from app.rules.board import Board, State
-from app.rules.domain import Domains
+from app.rules.board import Block, Board
 from app.rules.evaluate import World
-from app.rules.facts import ANCHORS, Dates
-from app.rules.influence import Truths
+from app.rules.facts import Dates
+from app.rules.memory import Memory
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
+from app.rules.verdict import Decision
+from app.rules.ways import Ways, shortest
 
 Goal = Literal["verdict", "all_reasons"]
-BUDGET = 4000
+BUDGET = 20_000
 REMEMBERED = 50_000
-SHALLOW = 2
-
-Decided = Callable[[State], bool]
-Live = Callable[[State], Mapping[str, Truths]]
 
 
 class GaveUp(Exception):
     """The search has used up its budget."""
 
 
-class Turns:
-    """The board and the domains, and what is remembered from one search to the next."""
-
-    def __init__(self, board: Board, domains: Domains) -> None:
-        self.board, self.domains = board, domains
-        self._remembered: dict[object, bool] = {}
-
-    def recall(self, key: object, work: Callable[[], bool]) -> bool:
-        """The remembered answer, or the one that `work` finds."""
-        found = self._remembered.get(key)
-        if found is None:
-            found = work()
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = found
-        return found
-
-
 @dataclass(frozen=True, slots=True)
-class Lot:
-    """Undecided units that must be looked at together, and the open questions that can turn them.
+class Standing:
+    """How a block stands, and what of its ways is left to be answered."""
 
-    `signature` is all that a search among them depends on.
-    """
+    truth: Truth
+    holds: Ways
+    fails: Ways
 
-    units: frozenset[int]
-    names: frozenset[str]
-    of_cohorts: bool
-    signature: tuple[object, ...]
+
+class Grounds:
+    """The board on some dates: what each answer would show, and what was worked out on these dates."""
+
+    def __init__(self, board: Board, dates: Dates) -> None:
+        self.board, self.dates = board, dates
+        self.answers = board.evidence.answers(dates)
+        self._standings: Memory[Standing] = Memory(REMEMBERED)
+        self._left: Memory[Ways] = Memory(REMEMBERED)
+
+    def standing(self, number: int, known: int, open_: int, world: World) -> Standing:
+        """How a block stands."""
+        block = self.board.blocks[number]
+        place = number, known & block.mask, open_ & block.mask
+        found = self._standings.get(place)
+        return self._standings.keep(place, self._stand(block, known, open_, world)) if found is None else found
+
+    def _stand(self, block: Block, known: int, open_: int, world: World) -> Standing:
+        if block.is_wide:
+            return Standing(block.truth(self.board.protocol, world), (), ())
+        if any(not way & ~known for way in block.fails):
+            return Standing(FALSE, (), ())
+        if any(not way & ~known for way in block.holds):
+            return Standing(TRUE, (), ())
+        return Standing(UNKNOWN, self._open(block.holds, known, open_), self._open(block.fails, known, open_))
+
+    def left(self, reason: int, known: int, open_: int) -> Ways:
+        """What is left of the ways to decide a criterion; nothing where it is decided."""
+        mask = self.board.reasons[reason].mask
+        place = reason, known & mask, open_ & mask
+        found = self._left.get(place)
+        return self._left.keep(place, self._decide(*place)) if found is None else found
+
+    def _decide(self, reason: int, known: int, open_: int) -> Ways:
+        ways = self.board.reasons[reason].ways
+        return () if any(not way & ~known for way in ways) else self._open(ways, known, open_)
+
+    def _open(self, ways: Ways, known: int, open_: int) -> Ways:
+        """What is left of the ways that open questions can still complete."""
+        closed = ~(known | open_)
+        return shortest(way & ~known for way in ways if not way & closed and self._is_possible(way & ~known))
+
+    def _is_possible(self, way: int) -> bool:
+        """Whether for each question some answer shows what the way needs of it."""
+        slots = self.board.evidence.slots
+        while way:
+            number = self.slot(way)
+            need = way & slots[number].mask
+            if all(need & ~shown for shown in self.answers[number]):
+                return False
+            way &= ~need
+        return True
+
+    def count(self, bits: int) -> int:
+        """How many questions have some of these bits."""
+        number = 0
+        while bits:
+            bits &= ~self.board.evidence.slots[self.slot(bits)].mask
+            number += 1
+        return number
+
+    def slot(self, bits: int) -> int:
+        """The slot of the lowest bit."""
+        return self.board.evidence.slot_at[(bits & -bits).bit_length() - 1]
 
 
 class Search:
-    """One search, from one state of an interview."""
+    """One search, from one state of an interview: what is known, and the bits of what may still be answered."""
 
-    def __init__(self, turns: Turns, world: World, open_keys: list[str], goal: Goal) -> None:
-        self.turns, self.board = turns, turns.board
-        self.open_keys = open_keys
-        self.state = self.board.state(world, frozenset(open_keys))
-        self.verdict, self.waiting = self.board.verdict(self.state)
-        self._dates = Dates(*(world[name] for name in ANCHORS))
-        self._units = self._goal_units(goal)
-        self._criteria = [n for n in self._units if self.board.units[n].criterion is not None and goal != "verdict"]
-        self._known: dict[str, bool] = {}
+    def __init__(self, grounds: Grounds, world: World, known: int, open_: int, goal: Goal) -> None:
+        self.grounds, self.evidence = grounds, grounds.board.evidence
+        self.known, self.open, self.goal = known, open_, goal
+        blocks = grounds.board.blocks
+        standings = [grounds.standing(number, known, open_, world) for number in range(len(blocks))]
+        truths = {standing.truth for standing in standings}
+        self.verdict: Decision = (
+            "excluded" if FALSE in truths else "undetermined" if UNKNOWN in truths else "likely_eligible"
+        )
+        waiting = [number for number, standing in enumerate(standings) if standing.truth is UNKNOWN]
+        if self.verdict != "undetermined":
+            waiting = []
+        self._wide = [blocks[number].mask for number in waiting if blocks[number].is_wide]
+        if goal == "all_reasons":
+            self._wide += [reason.mask for reason in grounds.board.reasons if reason.is_wide]
+        listed = [standings[number] for number in waiting if not blocks[number].is_wide]
+        self.fails: Ways = tuple([way for standing in listed for way in standing.fails])
+        self._holds = [standing.holds for standing in listed]
+        if not all(self._holds):
+            self._holds = []  # nobody can become eligible any more
+        self._found: dict[int, bool] = {}
         self._steps = 0
 
-    def is_live(self, key: str) -> bool:
-        """Whether the question may still turn something undecided: needed for it to matter, not enough."""
-        return any(key in self.state.standings[number].turns for number in self._units)
+    @cached_property
+    def live(self) -> int:
+        """The bits of the questions that may still change the goal: needed for it, not enough."""
+        bits = 0
+        for mask in self._wide:
+            bits |= mask & self.open
+        for ways in (self.fails, *self._holds, *self._reasons):
+            for way in ways:
+                bits |= way
+        return bits
 
-    def matters(self, key: str) -> bool:
-        """Whether some value of the question can still change the goal."""
-        if key not in self._known:
+    def matters(self, mask: int) -> bool:
+        """Whether some value of the question with these bits can still change the goal."""
+        found = self._found.get(mask)
+        if found is None:
             self._steps = BUDGET
             try:
-                self._known[key] = self._matters(key)
+                found = self._can_change(mask)
             except GaveUp:
-                self._known[key] = True
-        return self._known[key]
+                found = True
+            self._found[mask] = found
+        return found
 
-    def _goal_units(self, goal: Goal) -> list[int]:
-        """The undecided units that concern the goal, those that read least first."""
-        units = [
-            number
-            for number, unit in enumerate(self.board.units)
-            if self.state.standings[number].passes is UNKNOWN
-            and (number in self.waiting or (goal == "all_reasons" and unit.criterion is not None))
-        ]
-        return sorted(units, key=lambda number: len(self.board.units[number].names))
-
-    def _matters(self, key: str) -> bool:
-        if any(self._can_turn(key, number, truth) for number in self._criteria for truth in (FALSE, TRUE)):
-            return True
-        units = [number for number in self._units if number in self.waiting]
+    def _can_change(self, mask: int) -> bool:
         return (
-            any(self._excludes_alone(key, number) for number in units if self.board.is_shared(number))
-            or self._excludes_with_others(key, [number for number in units if not self.board.is_shared(number)])
-            or self._makes_eligible(key, units)
+            any(mask & wide for wide in self._wide)
+            or self._completes(mask, self.fails)
+            or any(self._completes(mask, ways) for ways in self._reasons)
+            or self._makes_eligible(mask)
         )
-
-    # ONE UNIT
-
-    def _can_turn(self, key: str, number: int, truth: Truth) -> bool:
-        """Whether the question can make this unit pass (true) or fail (false)."""
-        if truth not in self.state.standings[number].turns.get(key, ()):
-            return False
-        return self.turns.recall(
-            (number, key, truth, *self._local(number)),
-            lambda: self._turns(
-                key,
-                truth,
-                undecided=lambda state: state.standings[number].passes is UNKNOWN,
-                reached=lambda state: state.standings[number].passes is truth,
-                live=lambda state: state.standings[number].turns,
-            ),
-        )
-
-    def _can_pass_alone(self, number: int) -> bool:
-        """Whether some values of the open questions make this unit pass."""
-        return self.turns.recall(
-            (number, *self._local(number)),
-            lambda: self._can_reach(
-                verdict=lambda state: state.standings[number].passes,
-                live=lambda state: state.standings[number].turns,
-            ),
-        )
-
-    def _local(self, number: int) -> tuple[object, ...]:
-        """All that a search inside one unit depends on."""
-        unit = self.board.units[number]
-        return (unit.values(self.state.world), self.state.open_names.intersection(unit.names), self._dates)
-
-    # THE VERDICT
-
-    def _excludes_alone(self, key: str, number: int) -> bool:
-        """Whether the question can make this unit fail, which all cohorts share."""
-        return self._can_turn(key, number, FALSE) and self.turns.recall(
-            ("alone", key, number, self._lot(key).signature),
-            lambda: self._turns(
-                key,
-                FALSE,
-                undecided=lambda state: self.board.verdict(state)[0] == "undetermined",
-                reached=lambda state: state.standings[number].passes is FALSE,
-                live=lambda state: state.standings[number].turns,
-            ),
-        )
-
-    def _excludes_with_others(self, key: str, units: list[int]) -> bool:
-        """Whether the question can exclude through a group, or through what depends on the cohort."""
-        if not any(self._can_turn(key, number, FALSE) for number in units):
-            return False
-        return self._turns_verdict(key, FALSE, self._lot(key), frozenset())
-
-    def _makes_eligible(self, key: str, units: list[int]) -> bool:
-        """Whether the question can be the last one that makes the participant eligible."""
-        if not self._may_become_eligible or not any(self._can_turn(key, number, TRUE) for number in units):
-            return False
-        lot = self._lot(key)
-        far = frozenset().union(*(other.units for other in self._lots if other is not lot))
-        able = all(self._can_pass(other) for other in self._lots if other is not lot)
-        return able and self._turns_verdict(key, TRUE, lot, far)
 
     @cached_property
-    def _may_become_eligible(self) -> bool:
-        """Whether in some cohort every unit can pass, as far as it alone is concerned."""
-        return self.board.may_all_pass(self.state, self._can_pass_alone)
-
-    def _turns_verdict(self, key: str, truth: Truth, lot: Lot, passed: frozenset[int]) -> bool:
-        wanted = "likely_eligible" if truth is TRUE else "excluded"
-        verdict = self.board.verdict
-
-        def live(state: State) -> Mapping[str, Truths]:
-            found: dict[str, Truths] = {}
-            for number in verdict(state, passed)[1] & lot.units:
-                for name, truths in state.standings[number].turns.items():
-                    found[name] = found.get(name, frozenset()) | truths
-            return found
-
-        return self.turns.recall(
-            (key, truth, bool(passed), lot.signature),
-            lambda: self._turns(
-                key,
-                truth,
-                undecided=lambda state: verdict(state, passed)[0] == "undetermined",
-                reached=lambda state: verdict(state, passed)[0] == wanted,
-                live=live,
-            ),
-        )
-
-    # LOTS: undecided units that must be looked at together
-
-    def _lot(self, key: str) -> Lot:
-        """The lot in which a question can turn something."""
-        return next(lot for lot in self._lots if key in lot.names)
-
-    @cached_property
-    def _lots(self) -> list[Lot]:
-        """The waiting units, linked through the open questions that can turn them.
-
-        All that depends on the cohort is one lot, and so are the routes of a group.
-        """
-        lots: list[tuple[set[int], set[str]]] = []
-        for units in self.board.lots(self.waiting):
-            names = {name for number in units for name in self.state.standings[number].turns}
-            apart = []
-            for other in lots:
-                if names.isdisjoint(other[1]):
-                    apart.append(other)
-                else:
-                    units, names = units | other[0], names | other[1]
-            lots = [*apart, (units, names)]
-        return [self._make_lot(frozenset(units), frozenset(names)) for units, names in lots]
-
-    def _make_lot(self, units: frozenset[int], names: frozenset[str]) -> Lot:
-        of_cohorts = any(self.board.units[number].cohort is not None for number in units)
-        decided = self.board.cohort_standings(self.state) if of_cohorts else ()
-        local = tuple((number, *self._local(number)) for number in sorted(units))
-        return Lot(units, names, of_cohorts, (local, decided))
-
-    def _can_pass(self, lot: Lot) -> bool:
-        """Whether some values of the open questions make the units of a lot pass together.
-
-        Of what depends on the cohort, it is enough that all of one cohort's passes.
-        """
-        others = self.waiting - lot.units
-        words = {"likely_eligible": TRUE, "excluded": FALSE, "undetermined": UNKNOWN}
-        return self.turns.recall(
-            ("pass", lot.signature),
-            lambda: self._can_reach(
-                verdict=lambda state: words[self.board.verdict(state, others)[0]],
-                live=lambda state: {
-                    name
-                    for number in self.board.verdict(state, others)[1] & lot.units
-                    for name in state.standings[number].turns
-                },
-            ),
-        )
-
-    def _can_reach(self, verdict: Callable[[State], Truth], live: Callable[[State], Collection[str]]) -> bool:
-        """Whether some values of the open questions make the verdict true."""
-
-        def reaches(state: State) -> bool:
-            self._spend()
-            found = verdict(state)
-            if found is not UNKNOWN:
-                return found is TRUE
-            names = live(state)
-            key = next((key for key in self.open_keys if key in names and state.world[key] is None), None)
-            return key is not None and any(reaches(after) for after in self._answers(state, key))
-
-        return reaches(self.state)
-
-    # TRYING ANSWERS
-
-    def _turns(self, key: str, truth: Truth, *, undecided: Decided, reached: Decided, live: Live) -> bool:
-        """Whether some value of the question, with some other answers, reaches what is undecided without it.
-
-        Witnesses with few other answers are looked for first; most are found there.
-        """
-        beside = self.board.beside(key)
-        cut = False
-
-        def turned(without: State, given: State, left: frozenset[str], depth: int) -> bool:
-            nonlocal cut
-            self._spend()
-            if not undecided(without):
-                return False
-            if reached(given):
-                return True
-            if not undecided(given) or truth not in live(without).get(key, ()):
-                return False
-            names = live(given)
-            tried = [n for n in self.open_keys if n in names and n not in left and given.world[n] is None]
-            other = min(tried, key=lambda name: name not in beside, default=None)
-            if other is None:
-                return False
-            if depth > 0:
-                pairs = zip(self._answers(without, other), self._answers(given, other), strict=True)
-                if any(turned(*pair, left, depth - 1) for pair in pairs):
-                    return True
-            cut = cut or depth <= 0
-            return depth > 0 and turned(without, given, left | {other}, depth)
-
-        for depth in (0, 1, SHALLOW, len(self.open_keys)):  # pragma: no branch  # the last one cuts nothing
-            cut = False
-            givens = list(self._answers(self.state, key))
-            if any(turned(self.state, given, frozenset(), depth) for given in givens):
-                return True
-            if not cut:
-                break
-        return False
-
-    def _answers(self, state: State, key: str) -> Iterable[State]:
-        values: tuple[Any, ...] = self.turns.domains.values(key, self._dates)
-        return (self.board.answer(state, key, value) for value in values)
+    def _reasons(self) -> list[Ways]:
+        """What is left of the ways to decide the criteria; none where only the verdict counts."""
+        if self.goal == "verdict":
+            return []
+        found = [self.grounds.left(number, self.known, self.open) for number in range(len(self.grounds.board.reasons))]
+        return [ways for ways in found if ways]
 
     def _spend(self) -> None:
         self._steps -= 1
         if self._steps < 0:
             raise GaveUp
+
+    def beside(self, mask: int) -> int:
+        """How many other questions it takes, at the least, to exclude with this one; many where it cannot."""
+        return min((self.grounds.count(way & ~mask) for way in self.fails if way & mask), default=9)
+
+    # ONE WAY
+
+    def _completes(self, mask: int, ways: Ways) -> bool:
+        """Whether the question completes one of the ways where, without it, none is reached."""
+        return any(way & mask and self._avoids(way & ~mask, 0, ways) for way in ways)
+
+    def _avoids(self, left: int, shown: int, ways: Ways) -> bool:
+        """Whether what is left of a way can be answered so that none of the ways is reached."""
+        if not left:
+            return True
+        self._spend()
+        number = self.grounds.slot(left)
+        need = left & self.evidence.slots[number].mask
+        for answer in self.grounds.answers[number]:
+            if not need & ~answer:
+                after = shown | answer
+                if all(way & ~after for way in ways) and self._avoids(left & ~need, after, ways):
+                    return True
+        return False
+
+    # ALL BLOCKS AT ONCE
+
+    def _makes_eligible(self, mask: int) -> bool:
+        """Whether the question can be the last one that makes the participant eligible."""
+        for number, ways in enumerate(self._holds):
+            mine = [way for way in ways if way & mask]
+            if mine:
+                others = sorted([shared for n, shared in enumerate(self._shared) if n != number and shared], key=len)
+                if any(_Eligible(self, mask, ways, others).reaches(way, 0, 0, 0) for way in mine):
+                    return True
+        return False
+
+    @cached_property
+    def _shared(self) -> list[Ways]:
+        """Of each block's ways to hold, what other blocks read too; nothing where it can hold without any of that."""
+        read = []
+        for ways in self._holds:
+            bits = 0
+            for way in ways:
+                bits |= way
+            read.append(bits)
+        seen = twice = 0
+        for bits in map(self._whole, read):
+            twice |= seen & bits
+            seen |= bits
+        shared = [shortest(way & twice for way in ways) for ways in self._holds]
+        return [() if 0 in ways else ways for ways in shared]
+
+    def _whole(self, bits: int) -> int:
+        """All bits of the questions of which there are some."""
+        whole = 0
+        while bits:
+            mask = self.evidence.slots[self.grounds.slot(bits)].mask
+            whole |= mask
+            bits &= ~mask
+        return whole
+
+
+class _Eligible:
+    """Looks for answers with which all blocks hold, one of them not without the question."""
+
+    def __init__(self, search: Search, mask: int, ways: Ways, others: list[Ways]) -> None:
+        self.search, self.mask, self.ways, self.others = search, mask, ways, others
+        self.slots, self.answers = search.evidence.slots, search.grounds.answers
+
+    def reaches(self, left: int, shown: int, without: int, taken: int) -> bool:
+        """Whether what is left of a way, and then some way of each other block, can be reached.
+
+        `shown` is what the answers show, `without` the same without the question, `taken` the bits of
+        what was answered.
+        """
+        self.search._spend()
+        if left:
+            if left & taken:
+                return False
+            number = self.search.grounds.slot(left)
+            mask = self.slots[number].mask
+            need = left & mask
+            return any(
+                self._is_needed(after := without if mask == self.mask else without | answer)
+                and self.reaches(left & ~need, shown | answer, after, taken | mask)
+                for answer in self.answers[number]
+                if not need & ~answer
+            )
+        waiting = next((ways for ways in self.others if all(way & ~shown for way in ways)), None)
+        return waiting is None or any(self.reaches(way & ~shown, shown, without, taken) for way in waiting)
+
+    def _is_needed(self, without: int) -> bool:
+        """Whether the block does not hold without the question."""
+        return all(way & ~without for way in self.ways)

@@ -129,7 +129,7 @@ class ExceedsAge:
     """An interval (a number of months or years) is longer than the participant has lived at consent.
 
     `age` is the age question. It stands in edit checks alone, never in a rule that decides: what says how a
-    rule can be turned (`traits`, `domain`, `influence`, `search`) need not know a leaf that reads two facts.
+    rule can be turned (`traits`, `domain`, `search`) need not know a leaf that reads two facts.
     """
 
     kind: ClassVar[str] = "exceeds_age"

@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.rules import codec
-from app.rules.ask import Interview, criteria_of
+from app.rules.ask import ORDERS, Interview, criteria_of
 from app.rules.facts import Age, Choice, Integer, Many, Number
 from app.rules.participant import Complaint, InvalidParticipant, read_participant
 from app.rules.protocol import Protocol, Question
@@ -135,8 +135,8 @@ def _next(published: Published, body: object, today: date) -> Response:
     fields = dict(body) if isinstance(body, dict) else {}
     order, goal = fields.pop("order", None), fields.pop("goal", None)
     complaints = []
-    if order not in (None, "section"):
-        complaints.append(Complaint("order", "must be section"))
+    if order not in (None, *ORDERS):
+        complaints.append(Complaint("order", f"must be {' or '.join(ORDERS)}"))
     if goal not in (None, "verdict", "all_reasons"):
         complaints.append(Complaint("goal", "must be verdict or all_reasons"))
     try:
@@ -145,7 +145,7 @@ def _next(published: Published, body: object, today: date) -> Response:
         raise InvalidParticipant([*complaints, *error.complaints]) from None
     if complaints:
         raise InvalidParticipant(complaints)
-    interview = published.interviewer.interview(participant, goal or "verdict")
+    interview = published.interviewer.interview(participant, goal or "verdict", order or "section")
     evaluation = published.report(published.evaluate(participant))
     plain = dumps(_interview(published.protocol, interview))
     return Response(plain[:-1] + b',"evaluation":' + evaluation + b"}", media_type="application/json")

@@ -93,7 +93,11 @@ NEXT_SCHEMA: dict[str, Any] = {
     **BODY_SCHEMA,
     "properties": {
         **BODY_SCHEMA["properties"],
-        "order": {"enum": ["section", None], "description": "section: the questions in the protocol's order"},
+        "order": {
+            "enum": ["section", "quickest", None],
+            "description": "section (as null does): all questions of one section that are due, sections in the "
+            "protocol's order; quickest: one question a step, the one most worth asking",
+        },
         "goal": {"enum": ["verdict", "all_reasons", None], "description": "what the questions are asked for"},
     },
 }

@@ -25,6 +25,7 @@ from app.calculators import (
     steroid_fields,
 )
 from app.errors import Invalid, NotFound
+from app.rules.ask import Order
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant, read_participant
 from app.rules.protocol import Question
@@ -96,7 +97,8 @@ def _earlier(app: App, nct_id: str, version: int) -> int:
 class Check:
     """A quick check as it stands: its protocol, its raw answers, and what they mean.
 
-    `goal` is what the reader is after, as the address says: the verdict, or every reason.
+    `goal` is what the reader is after, as the address says: the verdict, or every reason. `order` is that
+    of the questions: section by section, or the quickest way to a verdict, one question at a time.
     """
 
     base: str
@@ -105,11 +107,13 @@ class Check:
     participant: Participant
     expires_at: datetime
     goal: Goal = "verdict"
+    order: Order = "section"
 
     def url(self, place: str, goal: Goal | None = None, came_from: str = "") -> str:
-        """The address of a page of this check; it carries the goal on."""
+        """The address of a page of this check; it carries the goal and the order on."""
         aim = goal or self.goal
-        query = {"goal": aim} if aim != "verdict" else {}
+        query: dict[str, str] = {"goal": aim} if aim != "verdict" else {}
+        query |= {"order": self.order} if self.order != "section" else {}
         return with_query(f"{self.base}/{place}", query | ({"from": came_from} if came_from else {}))
 
     def change(self, came_from: str) -> Callable[[str], str]:
@@ -124,7 +128,7 @@ class Check:
     def next_step(self, goal: Goal | None = None) -> str | None:
         """The address of the next step of the interview; None when it is over."""
         aim = goal or self.goal
-        step = self.published.interviewer.interview(self.participant, aim).step
+        step = self.published.interviewer.interview(self.participant, aim, self.order).step
         return None if step is None else self.url(present.step_place(step.questions), aim)
 
     def next_url(self) -> str:
@@ -142,7 +146,9 @@ def check_of(app: App, token: str, screening: Screening | queries.Kept, request:
     published = app.library.by_id(screening.protocol_id)
     raw = screening.raw_answers
     participant = participant_of(published, screening, raw)
-    return Check(f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request))
+    return Check(
+        f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request), order_of(request)
+    )
 
 
 def participant_of(published: Published, screening: Screening | queries.Kept, raw: Mapping[str, Any]) -> Participant:
@@ -168,7 +174,13 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
     }
     address = f"{request.headers.get('host', '')}{check.base}"
-    kept = {"address": address, "expires_at": check.expires_at, "base": check.base, "goal": check.goal}
+    kept = {
+        "address": address,
+        "expires_at": check.expires_at,
+        "base": check.base,
+        "goal": check.goal,
+        "order": check.order,
+    }
     return page(app, name, check.published, status, check=kept, links=links, **context)
 
 
@@ -230,7 +242,7 @@ def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -
     if participant is None:
         return step_page(app, check, questions, request, 422, form)
     raw = {**check.raw, **form.answers}
-    after = Check(check.base, check.published, raw, participant, check.expires_at, check.goal)
+    after = Check(check.base, check.published, raw, participant, check.expires_at, check.goal, check.order)
     return RedirectResponse(url_after(check, after, came_from(request)), 303)
 
 
@@ -259,6 +271,11 @@ def url_after(before: Check, after: Check, origin: str) -> str:
 def goal_of(request: Request) -> Goal:
     """The goal that an address asks for; anything else is the verdict."""
     return "all_reasons" if request.query_params.get("goal") == "all_reasons" else "verdict"
+
+
+def order_of(request: Request) -> Order:
+    """The order of questions that an address asks for; anything else is section by section."""
+    return "quickest" if request.query_params.get("order") == "quickest" else "section"
 
 
 def came_from(request: Request) -> str:
@@ -332,7 +349,7 @@ def step_page(
 ) -> Response:
     """A page of questions."""
     view = present.step_view(check.published.protocol, questions, check.raw, form, calculations)
-    interview = check.published.interviewer.interview(check.participant, check.goal)
+    interview = check.published.interviewer.interview(check.participant, check.goal, check.order)
     origin = came_from(request)
     return check_page(
         app,
@@ -352,7 +369,7 @@ def step_page(
 
 def step_before(check: Check, questions: list[Question]) -> str:
     """The address of the step before this one, or of the start."""
-    path = check.published.interviewer.path(check.participant, check.goal)
+    path = check.published.interviewer.path(check.participant, check.goal, check.order)
     before = present.path_before(path, [question.key for question in questions])
     return check.url(present.step_place(before.questions)) if before else "/"
 

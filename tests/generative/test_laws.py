@@ -18,21 +18,20 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from strategies import TODAY, Plain, bodies, cases, instants, junk, protocols, raw_value
 
-from app.rules.ask import Interviewer
+from app.rules.ask import ORDERS, Interviewer, Order
 from app.rules.board import Board
 from app.rules.calendar import read_partial
 from app.rules.codec import content_hash, protocol_from_plain, protocol_to_plain
-from app.rules.domain import Domains
+from app.rules.domain import Domains, rules_that_decide
 from app.rules.evaluate import Context, decide, reads
 from app.rules.facts import ANCHORS, Age, Date, PartialDate, Value, to_json
 from app.rules.finding import Finding
-from app.rules.influence import influence
 from app.rules.participant import InvalidParticipant, Participant, read_participant
 from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.report import Reporter, report
-from app.rules.search import Goal
+from app.rules.search import Goal, Grounds, Search
 from app.rules.tree import FACT_RULES, All, AnyOf, Not, Rule, walk
-from app.rules.truth import UNKNOWN, negate
+from app.rules.truth import FALSE, TRUE, UNKNOWN, negate
 from app.rules.verdict import Evaluator, Verdict, evaluate
 from app.trials import read_trial, write_trial
 
@@ -186,8 +185,6 @@ class BruteForce:
             yield "the verdict"
         for result in verdict.results if self.goal == "all_reasons" else ():
             for code, finding in result.findings.items():
-                if result.criterion.kind == "review":
-                    continue
                 # A route counts as decided once it cannot hold, whether or not it applies.
                 is_open = finding.route is UNKNOWN if result.criterion.group else finding.outcome == "unknown"
                 if not is_open:
@@ -207,9 +204,10 @@ class BruteForce:
         return False
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("goal", ["verdict", "all_reasons"])
 @given(st.data())
-def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, data: st.DataObject) -> None:
+def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, order: Order, data: st.DataObject) -> None:
     protocol, body = data.draw(cases(known=15, **SMALL))
     participant = read_participant(protocol, body, TODAY)
     brute = BruteForce(protocol, participant, goal)
@@ -218,12 +216,13 @@ def test_2_every_question_matters_and_whatever_matters_is_asked(goal: Goal, data
     promised: list[tuple[int, int, int]] = []
     while True:
         now = replace(participant, answers={**participant.answers, **given_})
-        interview = interviewer.interview(now, goal)
+        interview = interviewer.interview(now, goal, order)
         promised.append((len(given_), interview.progress.at_least, interview.progress.at_most))
         assert interview.progress.answered == len(questions_of(protocol)) - len(brute.keys) + len(given_)
         if interview.step is None:
             break
         assert interview.step.questions
+        assert order == "section" or len(interview.step.questions) == 1
         for question in interview.step.questions:
             assert question.section == interview.step.section.key
             assert question.key in brute.keys  # an alternative is never asked for itself
@@ -269,13 +268,13 @@ def test_2_the_steps_of_an_interview_can_be_replayed(data: st.DataObject) -> Non
     participant = read_participant(protocol, data.draw(bodies(protocol, known=0)) | {"answers": {}}, TODAY)
     interviewer, domains = Interviewer(Evaluator(protocol)), Domains(protocol)
     answers: dict[str, Value | None] = {}
-    taken = []
-    while (step := interviewer.interview(replace(participant, answers=answers)).step) is not None:
+    taken, order = [], data.draw(st.sampled_from(ORDERS))
+    while (step := interviewer.interview(replace(participant, answers=answers), order=order).step) is not None:
         taken.append(step)
-        assert interviewer.path(replace(participant, answers=answers)) == taken
+        assert interviewer.path(replace(participant, answers=answers), order=order) == taken
         for question in step.questions:
             answers[question.key] = data.draw(st.sampled_from([None, *domains.values(question.key, participant.dates)]))
-    assert interviewer.path(replace(participant, answers=answers)) == taken
+    assert interviewer.path(replace(participant, answers=answers), order=order) == taken
 
 
 # LAW 3: EXPLANATIONS THAT SUFFICE
@@ -540,56 +539,38 @@ def test_de_morgan(data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_the_board_agrees_with_the_verdict(data: st.DataObject) -> None:
+def test_the_ways_of_a_rule_are_what_it_means(data: st.DataObject) -> None:
+    """Each rule is true, or false, exactly where what is known reaches a way to be so: partial dates included."""
     protocol = data.draw(protocols())
-    board = Board(protocol)
     participant = read_participant(protocol, data.draw(bodies(protocol)), TODAY)
-    blank = Evaluator(protocol).world(replace(participant, answers={}))
-    state, answers = board.state(blank), dict[str, Value | None]()
-    for key, value in participant.answers.items():
-        state = board.answer(state, key, value)
-        answers[key] = value
-        verdict = evaluate(protocol, replace(participant, answers=answers))
-        assert board.verdict(state)[0] == verdict.decision
-        standings = [standing.passes for standing in state.standings]
-        assert standings == [standing.passes for standing in board.state(state.world).standings]
-        for unit, passes in zip(board.units, standings, strict=True):
-            code = unit.criterion.code if unit.criterion else "admission"
-            found = findings(verdict)
-            finding = found[code, unit.cohort.code if unit.cohort else ""]
-            if unit.group is not None:
-                assert passes is finding.route
-            else:
-                outcome = {"true": ("pass", "not_applicable"), "false": ("fail",), "unknown": ("unknown",)}[
-                    passes.value
-                ]
-                assert finding.outcome in outcome
+    world = Evaluator(protocol).world(participant)
+    evidence = Board(protocol).evidence
+    known = evidence.of(world, participant.dates)
+    for rule in rules_that_decide(protocol):
+        for cohort in (None, *protocol.cohorts):
+            reached = [any(not way & ~known for way in evidence.ways(rule, truth, cohort)) for truth in (True, False)]
+            truth = decide(rule, Context(protocol, world, cohort))
+            assert reached == [truth is TRUE, truth is FALSE]
 
 
 @given(st.data())
-def test_influence_is_never_too_small(data: st.DataObject) -> None:
-    protocol, body = data.draw(cases(known=40, **SMALL))
-    participant = read_participant(protocol, body, TODAY)
-    brute_keys = frozenset(unasked(protocol, participant))
-    evaluator, domains = Evaluator(protocol), Domains(protocol)
-    base = evaluator.world(participant)
-    for unit in Board(protocol).units:
-        found = influence(unit.rule, Context(protocol, base, unit.cohort), brute_keys)
-        mine = [key for key in unit.names if key in brute_keys]
-        choices = [(None, *domains.values(key, participant.dates)) for key in mine]
-        size = 1
-        for choice in choices:
-            size *= len(choice)
-        assume(size <= GRID)
-        truths = {
-            values: decide(unit.rule, Context(protocol, base | dict(zip(mine, values, strict=True)), unit.cohort))
-            for values in product(*choices)
-        }
-        assert set(truths.values()) <= found.reach
-        for at, key in enumerate(mine):
-            for values, truth in truths.items():
-                if truths[(*values[:at], None, *values[at + 1 :])] is UNKNOWN and truth is not UNKNOWN:
-                    assert truth in found.turns.get(key, ()), key
+def test_the_blocks_of_the_board_make_the_verdict(data: st.DataObject) -> None:
+    """By their ways, and by their rules."""
+    protocol = data.draw(protocols())
+    participant = read_participant(protocol, data.draw(bodies(protocol)), TODAY)
+    verdict = evaluate(protocol, participant)
+    board, world = Board(protocol), verdict.context.world
+    known = board.evidence.of(world, participant.dates)
+    grounds = Grounds(board, participant.dates)
+    assert Search(grounds, world, known, 0, "verdict").verdict == verdict.decision
+    for number, block in enumerate(board.blocks):
+        assert grounds.standing(number, known, 0, world).truth is block.truth(protocol, world)
+    decided = [any(not way & ~known for way in reason.ways) for reason in board.reasons]
+    assert decided == [
+        (finding.route if result.criterion.group else finding.outcome) not in (UNKNOWN, "unknown")
+        for result in verdict.results
+        for finding in result.findings.values()
+    ]
 
 
 @given(st.data())

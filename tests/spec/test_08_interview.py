@@ -104,8 +104,16 @@ def test_after_exclusion_all_reasons_can_be_asked_for() -> None:
     """With the goal `all_reasons` the interview goes on, after the verdict too, while a criterion can change."""
     protocol = write(FACTS, {"E1": A, "E2": B, "R1": C})
     assert asked(protocol, {"a": True}) == []
-    assert asked(protocol, {"a": True}, "all_reasons") == ["b"]
-    assert asked(protocol, {"a": True, "b": False}, "all_reasons") == []
+    assert asked(protocol, {"a": True}, "all_reasons") == ["b", "c"]
+    assert asked(protocol, {"a": True, "b": False, "c": None}, "all_reasons") == []
+
+
+def test_all_reasons_include_what_the_investigator_looks_at() -> None:
+    """A review point decides nothing, so only who wants every reason is asked about it, and only where it applies."""
+    protocol = write(FACTS, {"E1": A, "R1": {"rule": C, "scope": B}})
+    assert asked(protocol, {}) == ["a"]
+    assert asked(protocol, {}, "all_reasons") == ["a", "b", "c"]
+    assert asked(protocol, {"b": False}, "all_reasons") == ["a"]
 
 
 def test_all_reasons_ask_no_less_than_the_verdict() -> None:
@@ -163,11 +171,11 @@ def test_a_group_can_only_be_closed_together() -> None:
 
 
 def test_progress() -> None:
-    """How many questions were asked; at least one is left while there is a step; at most those that are not ruled
+    """How many questions were asked; at least those of this step are left; at most those that are not ruled
     out.
     """
     protocol = write(FACTS, {"I1": {"any": [A, B]}, "E1": C})
-    assert progress(protocol, {}) == (0, 1, 3)
+    assert progress(protocol, {}) == (0, 3, 3)
     assert progress(protocol, {"a": True}) == (1, 1, 1)
     assert progress(protocol, {"a": None, "b": None}) == (2, 1, 1)
     assert progress(protocol, {"a": True, "c": False}) == (2, 0, 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.rules import domain, search
+from app.rules import domain, search, ways
 from app.rules.ask import Interviewer
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.participant import Participant, read_participant
@@ -75,19 +75,45 @@ def test_what_is_remembered_of_one_participant_is_not_said_of_another() -> None:
 
 def test_a_search_that_gives_up_asks() -> None:
     """A question on which the search runs out counts as able to change the goal: better asked than left out."""
-    drug = {"yes": "other_investigational_drug"}
-    either = {"any": [{"all": [drug, {"reading": "X7"}]}, {"all": [{"not": drug}, {"reading": "X9"}]}]}
+    drug, transplant = {"yes": "other_investigational_drug"}, {"yes": "solid_organ_transplant"}
     plain = protocol_to_plain(PROTOCOL)
-    criterion = next(criterion for criterion in plain["criteria"] if criterion["code"] == "E10")
-    plain |= {"criteria": [criterion | {"rule": either}], "groups": []}
+    rules = {"E10": {"all": [drug, transplant]}, "E12": transplant}
+    criteria = [criterion for criterion in plain["criteria"] if criterion["code"] in rules]
+    plain |= {"criteria": [criterion | {"rule": rules[criterion["code"]]} for criterion in criteria], "groups": []}
     plain["cohorts"] = [plain["cohorts"][0] | {"admits": {"always": True}}]
     protocol = protocol_from_plain(plain)
 
     def asked() -> list[str]:
-        step = Interviewer(Evaluator(protocol)).interview(answered({}, protocol)).step
-        return [question.key for question in step.questions] if step else []
+        found = Interviewer(Evaluator(protocol)).due(answered({}, protocol))
+        return [question.key for question in found]
 
-    assert asked() == []  # neither answer decides anything while both readings are open
+    assert asked() == ["solid_organ_transplant"]  # with a transplant the drug makes no difference, nor without one
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "BUDGET", 0)
-        assert asked() == ["other_investigational_drug"]
+        assert asked() == ["other_investigational_drug", "solid_organ_transplant"]
+
+
+def test_a_rule_with_too_many_ways_is_asked_about() -> None:
+    """Where there are too many ways to list, every open question of the rule is asked until the rule is decided."""
+    drug, transplant = {"yes": "other_investigational_drug"}, {"yes": "solid_organ_transplant"}
+    plain = protocol_to_plain(PROTOCOL)
+    plain |= {"criteria": [c | {"rule": {"any": [drug, transplant]}} for c in plain["criteria"] if c["code"] == "E10"]}
+    plain |= {"groups": [], "cohorts": [plain["cohorts"][0] | {"admits": {"always": True}}]}
+    plain["questions"] = [
+        question | ({"relevant": {"not": drug}} if question["key"] == "solid_organ_transplant" else {})
+        for question in plain["questions"]
+    ]
+    protocol = protocol_from_plain(plain)
+    for most in (ways.TRIED, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ways, "TRIED", most)
+            interviewer = Interviewer(Evaluator(protocol))
+        for goal in GOALS:
+            for answers, asked in (
+                ({}, ["other_investigational_drug"]),
+                ({"other_investigational_drug": True}, []),
+                ({"other_investigational_drug": False}, ["solid_organ_transplant"]),
+                ({"other_investigational_drug": False, "solid_organ_transplant": False}, []),
+            ):
+                due = interviewer.due(answered(answers, protocol), goal)
+                assert [question.key for question in due] == asked
