@@ -228,33 +228,33 @@ def _explanation(criterion: Criterion | None, context: Context) -> tuple[str, ..
     if outcome != "unknown":
         return (outcome,)
     rules = rules_of(criterion, context.cohort)
-    return (outcome, *dict.fromkeys(name for rule in rules for name in _open(rule, context)[1]))
+    return (outcome, *dict.fromkeys(name for rule in rules for name in waits(rule, context)[1]))
 
 
-def _open(rule: Rule, context: Context) -> tuple[Truth, list[str]]:
+def waits(rule: Rule, context: Context) -> tuple[Truth, list[str]]:
     """The truth of a rule and, while it is unknown, the names that leave it so.
 
     These are the names of the unknown leaves below unknown rules only.
     """
     if isinstance(rule, All | AnyOf):
-        return _open_together(rule.rules, FALSE if isinstance(rule, All) else TRUE, context)
+        return _wait_together(rule.rules, FALSE if isinstance(rule, All) else TRUE, context)
     if isinstance(rule, Not):
-        truth, names = _open(rule.rule, context)
+        truth, names = waits(rule.rule, context)
         return negate(truth), names
     if isinstance(rule, Term):
-        return _open(context.protocol.term_by_name[rule.name].rule, context)
+        return waits(context.protocol.term_by_name[rule.name].rule, context)
     if isinstance(rule, InPart) and context.cohort is not None:
-        return _open_together([of for part, of in context.cohort.parts if part == rule.part], TRUE, context)
+        return _wait_together([of for part, of in context.cohort.parts if part == rule.part], TRUE, context)
     truth = decide(rule, context)
     return truth, [] if truth is not UNKNOWN else list(leaf_reads(context.protocol, rule))[:1]
 
 
-def _open_together(rules: Iterable[Rule], decisive: Truth, context: Context) -> tuple[Truth, list[str]]:
+def _wait_together(rules: Iterable[Rule], decisive: Truth, context: Context) -> tuple[Truth, list[str]]:
     """All of (where false is decisive) or any of (where true is) the rules."""
     result = negate(decisive)
     names: list[str] = []
     for rule in rules:
-        truth, left = _open(rule, context)
+        truth, left = waits(rule, context)
         if truth is decisive:
             return decisive, []
         if truth is UNKNOWN:
