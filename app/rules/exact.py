@@ -63,14 +63,6 @@ class Exactness:
     def __init__(self, protocol: Protocol, remember: int = REMEMBERED) -> None:
         self.protocol = protocol
         self._search = Search(protocol, remember)
-        numbered = list(enumerate(self._search.units))
-        self._common: list[Clause] = [((n, True),) for n, unit in numbered if unit.cohort is None and not unit.group]
-        self._common += [
-            tuple((n, True) for n, unit in numbered if unit.group == group.code) for group in protocol.groups
-        ]
-        self._own: dict[str, list[Clause]] = {
-            cohort.code: [((n, True),) for n, unit in numbered if unit.cohort == cohort] for cohort in protocol.cohorts
-        }
 
     def decision(self, verdict: Verdict) -> Decision:
         """The verdict that every completion agrees on; where the verdict is decided, that one."""
@@ -103,7 +95,8 @@ class Exactness:
     def _undecided(self, look: "Look", verdict: Verdict) -> tuple[list[Clause], dict[str, list[Clause]]]:
         """What is undecided for all cohorts, and for each one that is not excluded alone."""
         left = [each.cohort.code for each in verdict.cohorts if each.verdict != "excluded"]
-        return look.undecided(self._common), {code: look.undecided(self._own[code]) for code in left}
+        own = {code: look.undecided(self._search.own[code]) for code in left}
+        return look.undecided(self._search.common), own
 
     def _criteria(self, look: "Look", sure: Mapping[Clause, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The undecided criteria without a cohort or group that pass, and that fail, for every completion."""
@@ -129,7 +122,10 @@ def _closed(clauses: Iterable[Clause]) -> Clause:
 
 
 class Search:
-    """Looks for completions under one protocol."""
+    """Looks for completions under one protocol.
+
+    A cohort takes a participant for whom all clauses in `common` and in its `own` are satisfied.
+    """
 
     def __init__(self, protocol: Protocol, remember: int = REMEMBERED) -> None:
         self.protocol = protocol
@@ -138,6 +134,15 @@ class Search:
         self._names = [self.completions.with_ages(unit.names) for unit in self.units]
         self._stands: list[Memory[Stand]] = [Memory(remember) for _ in self.units]
         self.found: Memory[bool] = Memory(remember)
+        self.turners: Memory[frozenset[str]] = Memory(remember)
+        numbered = list(enumerate(self.units))
+        self.common: list[Clause] = [((n, True),) for n, unit in numbered if unit.cohort is None and not unit.group]
+        self.common += [
+            tuple((n, True) for n, unit in numbered if unit.group == group.code) for group in protocol.groups
+        ]
+        self.own: dict[str, list[Clause]] = {
+            cohort.code: [((n, True),) for n, unit in numbered if unit.cohort == cohort] for cohort in protocol.cohorts
+        }
 
     def at(self, world: World) -> "Look":
         """The search for completions of a world."""
@@ -232,16 +237,16 @@ class Completions:
     """The values that a missing name can take, one for each way in which it can fall on the rules."""
 
     def __init__(self, protocol: Protocol, remember: int = REMEMBERED) -> None:
-        self._protocol, self._domains = protocol, Domains(protocol)
-        self._ages = {q.type.birth_date: q.key for q in protocol.questions if isinstance(q.type, Age)}
+        self.domains, self._protocol = Domains(protocol), protocol
+        self.ages = {q.type.birth_date: q.key for q in protocol.questions if isinstance(q.type, Age)}
         self._alike: Memory[tuple[Any]] = Memory(remember)
         self._falls: Memory[tuple[Any]] = Memory(remember)
-        self._leaves: dict[str, list[Rule]] = {question.key: [] for question in protocol.questions}
+        self.leaves: dict[str, list[Rule]] = {question.key: [] for question in protocol.questions}
         units = [unit.rule for unit in Board(protocol).units]
         for leaf in dict.fromkeys(leaves(protocol, units)):
             for name in leaf_reads(protocol, leaf):
-                if name in self._leaves:
-                    self._leaves[name].append(leaf)
+                if name in self.leaves:
+                    self.leaves[name].append(leaf)
 
     def alike(self, world: World) -> World:
         """A world on which all rules come out alike, with answers that were seen before where possible."""
@@ -250,7 +255,7 @@ class Completions:
 
     def _seen(self, name: str, value: Any, world: World, dates: tuple[Any, ...]) -> Any:
         """The first answer seen that falls on every leaf as this one does."""
-        if value is None or isinstance(value, bool) or name not in self._leaves:
+        if value is None or isinstance(value, bool) or name not in self.leaves:
             return value
         key = (name, value, dates)
         found = self._alike.get(key)
@@ -258,20 +263,20 @@ class Completions:
             alone: dict[str, Any] = dict.fromkeys(world)
             alone |= {other: world[other] for other in ANCHORS} | {name: value}
             context = Context(self._protocol, alone)
-            falls = (name, dates, *[decide(leaf, context) for leaf in self._leaves[name]])
+            falls = (name, dates, *[decide(leaf, context) for leaf in self.leaves[name]])
             found = self._falls.get(falls) or self._falls.keep(falls, (value,))
             self._alike.keep(key, found)
         return found[0]
 
     def with_ages(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names, and the ages that may be stated in place of the birth dates among them."""
-        return tuple(dict.fromkeys(each for name in names for each in (name, self._ages.get(name, name))))
+        return tuple(dict.fromkeys(each for name in names for each in (name, self.ages.get(name, name))))
 
     def is_open(self, name: str, world: World) -> bool:
         """Whether a name that a rule waits for has more than one completion."""
         value = world[name]
         if value is None:
-            age = self._ages.get(name)
+            age = self.ages.get(name)
             return age is None or world[age] is None
         return isinstance(value, PartialDate) and not value.is_exact
 
@@ -283,15 +288,15 @@ class Completions:
         elif isinstance(value, PartialDate):
             yield from ({name: day} for day in self._days(name, value, dates))
         else:
-            yield from ({name: each} for each in self._domains.values(name, dates))
-            if name in self._ages:
-                yield from ({self._ages[name]: each} for each in self._domains.values(self._ages[name], dates))
+            yield from ({name: each} for each in self.domains.values(name, dates))
+            if name in self.ages:
+                yield from ({self.ages[name]: each} for each in self.domains.values(self.ages[name], dates))
 
     def _days(self, name: str, value: PartialDate, dates: Dates) -> Iterator[PartialDate]:
         """Days of the interval: its first, and each one in it on which some leaf turns."""
         first = read_partial(value.first.isoformat())
         assert first is not None
         yield first
-        for day in self._domains.values(name, dates):
+        for day in self.domains.values(name, dates):
             if isinstance(day, PartialDate) and value.first < day.first <= value.last:
                 yield day

@@ -348,17 +348,32 @@ def passing_day(ruling: Ruling, context: Context) -> date | None:
     A partial date that was cut at its bound stands for all of its days again: on a later day the
     bound is later too.
     """
-    world = {name: context.world[name] for name in (*ruling.names, *ANCHORS)}
-    world |= {name: value.whole for name, value in world.items() if isinstance(value, PartialDate)}
-    context = Context(context.protocol, world, ruling.cohort)
-    for day in sorted(set(_turning_days(context, ruling.rules))):
-        moved: dict[str, Any] = {name: max(day, world[name]) for name in ANCHORS if name in ruling.names}
-        if judge(ruling.criterion, with_values(context, moved))[0] in ("pass", "not_applicable"):
+    return passing_together([Finding(ruling, context)])
+
+
+def passing_together(findings: Iterable[Finding]) -> date | None:
+    """The first day on which the same answers pass all of these together."""
+    pairs = [(finding.ruling, _uncut(finding)) for finding in findings]
+    for day in sorted({day for ruling, context in pairs for day in turning_days(context, ruling.rules)}):
+        if all(_passes_on(day, ruling, context) for ruling, context in pairs):
             return day
     return None
 
 
-def _turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
+def _uncut(finding: Finding) -> Context:
+    """The world of a finding, where partial dates stand for all of their days."""
+    ruling, given = finding.ruling, finding.context.world
+    world = {name: given[name] for name in (*ruling.names, *ANCHORS)}
+    world |= {name: value.whole for name, value in world.items() if isinstance(value, PartialDate)}
+    return Context(finding.context.protocol, world, ruling.cohort)
+
+
+def _passes_on(day: date, ruling: Ruling, context: Context) -> bool:
+    moved: dict[str, Any] = {name: max(day, context.world[name]) for name in ANCHORS if name in ruling.names}
+    return judge(ruling.criterion, with_values(context, moved))[0] in ("pass", "not_applicable")
+
+
+def turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
     """The later days on which a leaf of the rules turns by itself."""
     for leaf in leaves(context.protocol, rules):
         if isinstance(leaf, Elapsed):

@@ -7,11 +7,13 @@ The same verdict always gives the same bytes, whatever is remembered.
 import json
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.calendar import PartialDate
 from app.rules.evaluate import Context
+from app.rules.exact import Exactness
 from app.rules.explain import GAP
 from app.rules.facts import Age, Date
 from app.rules.memory import Memory
@@ -43,7 +45,7 @@ class Reporter:
     """
 
     def __init__(self, protocol: Protocol, head: bytes) -> None:
-        self._head = b"{" + head
+        self._protocol, self._head = protocol, b"{" + head
         self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
         self._templates: Memory[bytes] = Memory(REMEMBERED)
@@ -63,6 +65,8 @@ class Reporter:
                 f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
+                b',"exact":',
+                self._exact(verdict),
                 b',"cohorts":[',
                 b",".join([self._cohort(cohort, values) for cohort in verdict.cohorts]),
                 b'],"groups":',
@@ -85,6 +89,18 @@ class Reporter:
                 b"}",
             )
         )
+
+    @cached_property
+    def exactness(self) -> Exactness:
+        """What finds exact verdicts under the protocol."""
+        return Exactness(self._protocol)
+
+    def _exact(self, verdict: Verdict) -> bytes:
+        """The verdict that every completion of the missing answers agrees on, and why where this one waits."""
+        if verdict.decision != "undetermined":
+            return b'{"verdict":"%b","note":null}' % verdict.decision.encode()
+        decision = self.exactness.decision(verdict)
+        return dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
 
     def _criterion(self, line: Line, verdict: Verdict) -> bytes:
         """The template of a criterion."""
