@@ -19,7 +19,7 @@ from app import actions
 from app.errors import Conflict, Misconfigured, PrescreenError
 from app.main import NCT_ID, clock, create_app
 from app.proof.remark import SEVERITIES, Remark, acknowledge
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.check import warnings
 from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
@@ -30,7 +30,7 @@ from app.store import migrate, queries
 from app.store.db import Database
 from app.trials import BUILT_IN, read_acknowledged, read_trial
 from app.web.body import parse_json
-from app.web.published import prepare
+from app.web.published import Published, prepare
 
 ACTOR = "command line"
 
@@ -130,13 +130,14 @@ def screen(options: argparse.Namespace, settings: Settings) -> int:
         sys.stdout.buffer.write(published.report(verdict) + b"\n")
     else:
         print(f"{trial.nct_id}, {trial.status.lower()} as of {trial.status_as_of} ({trial.source})")
-        print("\n".join(told(verdict)))
+        print("\n".join(told(verdict, published)))
     return 0
 
 
-def told(verdict: Verdict) -> list[str]:
+def told(verdict: Verdict, published: Published) -> list[str]:
     """A verdict for a person to read in a terminal."""
-    lines = ["", explain.summary(verdict), ""]
+    note = conditions.decided_words(verdict, published.reporter.exactness.decision(verdict))
+    lines = ["", explain.summary(verdict), *([note] if note else []), ""]
     for result in verdict.results:
         words = explain.OUTCOME_WORDS[result.criterion.kind][result.outcome]
         lines.append(f"{result.criterion.code:>4}  {words:<14}  {result.criterion.title}")
@@ -147,6 +148,7 @@ def told(verdict: Verdict) -> list[str]:
     lines += [f"Please check: {explain.query_words(query, verdict.protocol)}" for query in queries]
     lines += [""] if queries else []
     lines += [f"{cohort.cohort.title}: {cohort.verdict.replace('_', ' ')}" for cohort in verdict.cohorts]
+    lines += conditions.told(published.changes(verdict))
     lines += ["", "It supports a decision; it never makes one."]
     return lines
 

@@ -152,7 +152,7 @@ def leaf_words(protocol: Protocol, rule: Rule) -> str:
         case Compare(fact, comparison, limit):
             return f"{_label(protocol, fact)}: {_bound(protocol, fact, comparison, limit)}"
         case Elapsed(fact):
-            return f"{_label(protocol, fact)}: {_span(rule, TRUE)} before {ANCHOR_WORDS[rule.anchor]}"
+            return f"{_label(protocol, fact)}: {span_words(rule, TRUE)} before {ANCHOR_WORDS[rule.anchor]}"
         case ExceedsAge(fact):
             return f"{_label(protocol, fact)}: longer than the participant has lived"
         case ReadingHolds(code):
@@ -199,7 +199,8 @@ def _bound(protocol: Protocol, fact: str, comparison: Comparison, limit: float) 
     return f"{words[comparison]} {_with_unit(question, number_words(limit))}"
 
 
-def _span(rule: Elapsed, truth: Truth) -> str:
+def span_words(rule: Elapsed, truth: Truth) -> str:
+    """A window in words: at least 28 days, or less than that."""
     less = (rule.comparison == "<") is (truth is TRUE)
     unit = _of_one(rule.unit) if rule.amount == 1 else rule.unit
     return f"{'less than' if less else 'at least'} {rule.amount} {unit}"
@@ -341,7 +342,7 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
                         phrases.setdefault(fact, [])
                 case Elapsed(fact) if everything or fact in finding.facts:
                     day = _gap(leaf.anchor, finding.context)
-                    remark = f"{_span(leaf, truth)} before {ANCHOR_WORDS[leaf.anchor]} on {day}"
+                    remark = f"{span_words(leaf, truth)} before {ANCHOR_WORDS[leaf.anchor]} on {day}"
                     phrases.setdefault(fact, []).append(remark)
                 case IsYes(fact) | IsOneOf(fact) | Includes(fact) if everything or fact in finding.facts:
                     phrases.setdefault(fact, [])
@@ -386,12 +387,12 @@ def _fact_phrases(
 ) -> Iterator[str]:
     for fact, remarks in phrases.items():
         question = context.protocol.question_by_key[fact]
-        held = _range(context.protocol, fact, _tightest(bounds.get(fact, [])))
+        held = range_words(context.protocol, fact, tightest(bounds.get(fact, [])))
         remark = ", ".join(dict.fromkeys([*held, *remarks]))
         yield f"{question.label}: {_gap(fact, context)}" + (f" ({remark})" if remark else "")
 
 
-def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, float]]:
+def tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, float]]:
     """Of several bounds on one number, the highest lower one and the lowest upper one."""
     lower = [bound for bound in bounds if bound[0] in (">", ">=")]
     upper = [bound for bound in bounds if bound[0] in ("<", "<=")]
@@ -399,7 +400,7 @@ def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, 
     return best + ([min(upper, key=lambda bound: (bound[1], bound[0] != "<"))] if upper else [])
 
 
-def _range(protocol: Protocol, fact: str, bounds: list[tuple[Comparison, float]]) -> list[str]:
+def range_words(protocol: Protocol, fact: str, bounds: list[tuple[Comparison, float]]) -> list[str]:
     """The bounds as one remark, which names the unit once: at least 18 and under 75 years."""
     if len(bounds) < 2:
         return [_bound(protocol, fact, *bound) for bound in bounds]
@@ -471,15 +472,28 @@ def shared_reasons(verdict: Verdict) -> set[str]:
 
 def _needs(verdict: Verdict) -> str:
     """What an undetermined verdict waits for, in the cohorts that are still open."""
-    waiting = _open_codes(verdict)
-    needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
-    if len(needed) > MAX_NEEDS:
-        needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
+    needed = _needed(verdict)
     needs = f"need {listed(needed)}" if needed else ""
     codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
     readings = [f"reading {code}" for code in codes]
     depends = f"depends on {listed(readings)}, which {'is' if len(readings) == 1 else 'are'} open" if readings else ""
     return "; ".join(part for part in (needs, depends) if part)
+
+
+def _needed(verdict: Verdict) -> list[str]:
+    """The facts that an undetermined verdict waits for; after so many, their number."""
+    waiting = _open_codes(verdict)
+    needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
+    if len(needed) > MAX_NEEDS:
+        needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
+    return needed
+
+
+def open_words(verdict: Verdict) -> list[str]:
+    """The facts, and the open readings, that an undetermined verdict waits for."""
+    needed = _needed(verdict)
+    codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
+    return [*needed, *[f"reading {code}" for code in codes]]
 
 
 def _need_words(verdict: Verdict, fact: str) -> str:

@@ -7,13 +7,15 @@ The same verdict always gives the same bytes, whatever is remembered.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.calendar import PartialDate
 from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, World, number_reads, reads
+from app.rules.exact import Exactness
 from app.rules.explain import GAP
 from app.rules.facts import ANCHORS, Choice, Integer, Many, YesNo, to_json
 from app.rules.finding import rules_of
@@ -79,6 +81,8 @@ class Reporter:
                 f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
+                b',"exact":',
+                self._exact(verdict),
                 b',"cohorts":[',
                 body % _Fillings(verdict, self),
                 b'],"missing":[',
@@ -105,6 +109,18 @@ class Reporter:
         key = (gap, self._reads[gap](context.world))
         found = self._fillings.get(key)
         return found if found is not None else self._fillings.keep(key, _filling(gap.decode(), context))
+
+    @cached_property
+    def exactness(self) -> Exactness:
+        """What finds exact verdicts under the protocol."""
+        return Exactness(self._protocol)
+
+    def _exact(self, verdict: Verdict) -> bytes:
+        """The verdict that every completion of the missing answers agrees on, and why where this one waits."""
+        if verdict.decision != "undetermined":
+            return b'{"verdict":"%b","note":null}' % verdict.decision.encode()
+        decision = self.exactness.decision(verdict)
+        return dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
 
     def _criterion_form(self, line: Line, context: Context) -> bytes:
         form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))

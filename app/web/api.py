@@ -67,7 +67,27 @@ async def evaluate(nct_id: NctId, request: Request) -> Response:
     app = app_of(request)
     published = await current(app, nct_id)
     body = await read_json(request, app.settings.max_body_bytes)
+    if isinstance(body, dict) and "explain" in body:
+        return await run_in_threadpool(_explained, published, body, app.today())
     return Response(evaluated(published, body, app.today()), media_type="application/json")
+
+
+def _explained(published: Published, body: dict[str, Any], today: date) -> Response:
+    """The result with, where it is asked for, what would change it."""
+    explain = body["explain"]
+    complaints = [] if isinstance(explain, bool | None) else [Complaint("explain", "must be true or false")]
+    try:
+        fields = {name: value for name, value in body.items() if name != "explain"}
+        participant = read_participant(published.protocol, fields, today)
+    except InvalidParticipant as error:
+        raise InvalidParticipant([*complaints, *error.complaints]) from None
+    if complaints:
+        raise InvalidParticipant(complaints)
+    verdict = published.evaluate(participant)
+    content = published.report(verdict)
+    if explain:
+        content = content[:-1] + b',"changes":' + dumps(published.changes(verdict)) + b"}"
+    return Response(content, media_type="application/json")
 
 
 def evaluated(published: Published, body: object, today: date) -> bytes:

@@ -34,6 +34,7 @@ EXAMPLE_RESULT: dict[str, Any] = {
     "first_dose_date": "2026-11-22",
     "verdict": "excluded",
     "summary": "Excluded: QTcF (E13).",
+    "exact": {"verdict": "excluded", "note": None},
     "cohorts": [
         {
             "code": "adult-escalation",
@@ -89,6 +90,13 @@ BODY_SCHEMA: dict[str, Any] = {
         },
     },
 }
+EVALUATE_SCHEMA: dict[str, Any] = {
+    **BODY_SCHEMA,
+    "properties": {
+        **BODY_SCHEMA["properties"],
+        "explain": {"type": ["boolean", "null"], "description": "true: say in changes what would change the verdict"},
+    },
+}
 NEXT_SCHEMA: dict[str, Any] = {
     **BODY_SCHEMA,
     "properties": {
@@ -126,6 +134,30 @@ _OUTCOME = _one_of("pass", "fail", "unknown", "not_applicable")
 _CAN_CHANGE = _one_of("fixed", "repeat", "time", None)
 _PROTOCOL = _object(version=_COUNT, hash=_TEXT)
 
+_PASSES = {"type": ["string", "null"], "format": "date"}
+_CHANGE: dict[str, Any] = {
+    "fact": _TEXT,
+    "kind": _one_of("missing", "repeat", "time", "age", "fixed", "reading"),
+    "words": _TEXT,
+    "example": {"type": "object"},
+}
+CHANGES_SCHEMA = _object(
+    reasons=_list(_object(code=_TEXT, title=_TEXT, can_change=_CAN_CHANGE, passes_from=_PASSES, sentence=_TEXT)),
+    passes_from=_PASSES,
+    time={"type": ["string", "null"]},
+    cohorts={"type": "object", "additionalProperties": _DAY},
+    sets=_list(
+        _object(
+            verdict=_one_of("likely_eligible", "not_excluded", "excluded"),
+            cohorts=_CODES,
+            sentence=_TEXT,
+            changes=_list(_object(**_CHANGE)),
+        )
+    ),
+    risks=_list(_object(**_CHANGE, near={"type": "boolean"}, sentence=_TEXT)),
+    holds_until=_PASSES,
+)
+
 RESULT_SCHEMA = _object(
     trial=_object(nct_id=_TEXT, status=_TEXT, status_as_of=_DAY, source=_TEXT),
     protocol=_PROTOCOL,
@@ -134,6 +166,7 @@ RESULT_SCHEMA = _object(
     first_dose_date=_DAY,
     verdict=_VERDICT,
     summary=_TEXT,
+    exact=_object(verdict=_VERDICT, note={"type": ["string", "null"]}),
     cohorts=_list(
         _object(
             code=_TEXT,
@@ -163,6 +196,7 @@ RESULT_SCHEMA = _object(
     review=_CODES,
     queries=_list(_object(code=_TEXT, message=_TEXT, facts={"type": "object"})),
 )
+RESULT_SCHEMA["properties"]["changes"] = {**CHANGES_SCHEMA, "description": "only where explain is true"}
 PROBLEM_SCHEMA = _object(
     type=_TEXT, title=_TEXT, status=_COUNT, detail=_TEXT, errors=_list(_object(fact=_TEXT, message=_TEXT))
 )
@@ -274,7 +308,7 @@ POSTING: Responses = {
         ("weight_kg", "must be a number from 0.5 to 400 (kg)"),
     ),
 }
-EVALUATE = _body(JSON, BODY_SCHEMA, EXAMPLE_BODY)
+EVALUATE = _body(JSON, EVALUATE_SCHEMA, EXAMPLE_BODY)
 EVALUATED = answer("The evaluation", EXAMPLE_RESULT, RESULT_SCHEMA) | POSTING
 BATCH = _body(NDJSON, _TEXT, '{"answers": {"age_years": 54}}\n{"answers": {"age_years": -1}}\n')
 BATCHED = answer(

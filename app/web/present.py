@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.calculators import CORTICOSTEROIDS, Calculation
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.ask import Step, criteria_of, is_asked
 from app.rules.calendar import read_partial
 from app.rules.edit_checks import raised
@@ -489,6 +489,8 @@ class ResultView:
     criteria: list[tuple[str, str, list[CriterionView]]]
     basis: list[Row]
     version: int
+    decided: str | None
+    outlook: list[tuple[str, list[str]]]
 
 
 VERDICT_TITLES = {
@@ -523,6 +525,8 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
         ],
         basis=[*_date_rows(verdict.participant), Row("Rules", f"version {published.version}", published.hash[:12])],
         version=published.version,
+        decided=conditions.decided_words(verdict, published.reporter.exactness.decision(verdict)),
+        outlook=conditions.sections(published.changes(verdict)),
     )
 
 

@@ -7,8 +7,12 @@ change at any moment; it is asked again after `REFRESH_SECONDS`.
 import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+from app.rules import conditions
 from app.rules.ask import Interviewer
+from app.rules.change import Changer
 from app.rules.participant import Participant
 from app.rules.protocol import Protocol
 from app.rules.report import Reporter, dumps
@@ -35,6 +39,16 @@ class Published:
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on a participant."""
         return self.evaluator.evaluate(participant)
+
+    @cached_property
+    def changer(self) -> Changer:
+        """What finds out what would change a verdict."""
+        return Changer(self.evaluator)
+
+    def changes(self, verdict: Verdict) -> dict[str, Any]:
+        """What would change a verdict, as plain data."""
+        changer = self.changer
+        return conditions.plain(changer.changes(verdict), changer.search, verdict.context.world)
 
     def report(self, verdict: Verdict) -> bytes:
         """The verdict as the JSON of the API."""
