@@ -18,6 +18,7 @@ from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
 from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
+from app.rules.words import ENGLISH, speaking
 
 REMEMBERED = 16384
 
@@ -53,7 +54,11 @@ class Reporter:
                 self._fillings |= {gap.encode(): Memory(REMEMBERED) for gap in (question.key, f"={question.key}")}
 
     def report(self, verdict: Verdict) -> bytes:
-        """The JSON object of a verdict."""
+        """The JSON object of a verdict: in English, whatever language is spoken around it."""
+        with speaking(ENGLISH):
+            return self._report(verdict)
+
+    def _report(self, verdict: Verdict) -> bytes:
         dates = verdict.participant.dates
         values = _Values(verdict.context, self._fillings)
         written = self._templates.get
