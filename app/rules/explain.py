@@ -39,6 +39,7 @@ from app.rules.words import (
     commas,
     current,
     date_words,
+    joined,
     listed,
     measured,
     ngettext,
@@ -155,11 +156,11 @@ def rule_words(protocol: Protocol, rule: Rule) -> str:
     """A whole rule in one line of words, brackets where needed; terms by their title."""
     match rule:
         case All(rules):
-            return f" {_('AND')} ".join(_bracketed(protocol, child) for child in rules)
+            return joined(_("{first} AND {next}"), [_bracketed(protocol, child) for child in rules])
         case AnyOf(rules):
-            return f" {_('OR')} ".join(_bracketed(protocol, child) for child in rules)
+            return joined(_("{first} OR {next}"), [_bracketed(protocol, child) for child in rules])
         case Not(child):
-            return f"{_('NOT')} {_bracketed(protocol, child)}"
+            return _("NOT {rule}", rule=_bracketed(protocol, child))
         case Term(name):
             return protocol.term_by_name[name].title
         case ReadingHolds(code):

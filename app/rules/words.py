@@ -176,20 +176,21 @@ def listed(items: list[str], word: Literal["and", "or"] = "and") -> str:
 
 def commas(items: list[str]) -> str:
     """a, b, c."""
-    return _joined(items, _("{first}, {next}"))
+    return joined(_("{first}, {next}"), items)
 
 
 def semicolons(items: list[str]) -> str:
     """a; b; c."""
-    return _joined(items, _("{first}; {next}"))
+    return joined(_("{first}; {next}"), items)
 
 
 def sentences(items: list[str]) -> str:
     """Sentences one after the other."""
-    return _joined(items, _("{first} {next}"))
+    return joined(_("{first} {next}"), items)
 
 
-def _joined(items: list[str], pattern: str) -> str:
+def joined(pattern: str, items: list[str]) -> str:
+    """The items put together two by two by a pattern with the places first and next."""
     return reduce(lambda first, next: pattern.format(first=first, next=next), items) if items else ""
 
 
