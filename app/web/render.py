@@ -88,12 +88,12 @@ def by_language(filter_: Callable[..., str]) -> Callable[..., str]:
     return filtered
 
 
-def said(message: str, **values: object) -> Markup:
+def said(message: str, /, **values: object) -> Markup:
     """A message for a template. It may hold tags; the values are escaped."""
     return Markup(words._(message)).format(**values)
 
 
-def said_of(one: str, many: str, number: int, **values: object) -> Markup:
+def said_of(one: str, many: str, number: int, /, **values: object) -> Markup:
     """A message for this number of things, for a template."""
     return Markup(words.current().plural(one, many, number)).format(**values)
 
