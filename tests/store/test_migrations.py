@@ -123,7 +123,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "broken"
-down_revision = "0001"
+down_revision = "{after}"
 
 
 def upgrade():
@@ -141,7 +141,7 @@ def downgrade():
 @contextmanager
 def failing_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The project's migrations and, after them, one that fails at its end."""
-    (folder / "broken.py").write_text(FAILING)
+    (folder / "broken.py").write_text(FAILING.format(after=migrate.head()))
 
     def config() -> Config:
         config = real()
