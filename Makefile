@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 RULE_TESTS := tests/spec tests/unit tests/test_cases.py tests/generative
 
-.PHONY: run test lint check bench mutation criteria clean
+.PHONY: run test lint check bench mutation criteria messages clean
 
 run: .venv/run
 	$(BIN)/python -m app serve
@@ -35,6 +35,11 @@ mutation: .venv/mutation
 
 criteria: .venv/test
 	$(BIN)/python docs/make_criteria.py
+
+# The interface's messages and the trial's texts in every language: collects what is new, marks what is outdated.
+messages: .venv/test
+	$(BIN)/python docs/make_messages.py
+	-$(BIN)/python -m app translations --update
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

@@ -1,4 +1,4 @@
-"""The command line: python -m app serve | migrate | load | check | screen. One function a command."""
+"""The command line: python -m app serve | migrate | load | check | translations | screen. One function a command."""
 
 import argparse
 import json
@@ -17,18 +17,20 @@ from sqlalchemy.exc import DBAPIError
 
 from app import actions
 from app.errors import Conflict, Misconfigured, PrescreenError
+from app.languages import LANGUAGES
 from app.main import NCT_ID, clock, create_app
 from app.proof.remark import SEVERITIES, Remark, acknowledge
 from app.rules import conditions, explain
 from app.rules.check import warnings
 from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
-from app.rules.protocol import InvalidProtocol
+from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.verdict import Verdict
 from app.settings import Settings
 from app.store import migrate, queries
 from app.store.db import Database
-from app.trials import BUILT_IN, read_acknowledged, read_trial
+from app.trials import BUILT_IN, Trial, read_acknowledged, read_trial
+from app.trials.translations import Translation, problems, read_translations, update_translations
 from app.web.body import parse_json
 from app.web.published import Published, prepare
 
@@ -119,6 +121,21 @@ def remark_lines(remark: Remark, always: bool) -> list[str]:
     return lines
 
 
+def translations(options: argparse.Namespace, settings: Settings) -> int:
+    """Say what of a trial's texts is not translated, or outdated; with --update, bring the files up to date."""
+    _, protocol = read_trial(options.file)
+    if options.update:
+        update_translations(options.file, protocol, [language for language in LANGUAGES if language != "en"])
+    status = 0
+    for translation in read_translations(options.file, protocol):
+        found = problems(translation, protocol)
+        print(f"{translation.language}: {len(translation.texts)} texts, {translation.status}, {len(found)} to do")
+        if options.list:
+            print("\n".join(f"  {problem}" for problem in found))
+        status = 1 if found else status
+    return status
+
+
 def screen(options: argparse.Namespace, settings: Settings) -> int:
     """Evaluate one participant's JSON (a file, or - for standard input) and explain the verdict."""
     content = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
@@ -160,12 +177,21 @@ def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[i
             present = queries.versions(session, trial.nct_id)
         if present:
             return present[-1].version, False
+    translations = read_translations(path, protocol)
     try:
-        with database.write() as session:
-            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        return _publish(database, trial, protocol, translations)
     except Conflict:  # another process loaded it at the same moment
-        with database.write() as session:
-            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        return _publish(database, trial, protocol, translations)
+
+
+def _publish(
+    database: Database, trial: Trial, protocol: Protocol, translations: list[Translation]
+) -> actions.Published:
+    with database.write() as session:
+        published = actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        for translation in translations:
+            actions.translate_trial(session, nct_id=trial.nct_id, translation=translation, at=clock(), actor=ACTOR)
+    return published
 
 
 def port_number(text: str) -> int:
@@ -198,6 +224,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--strict", action="store_true", help="fail where there is a warning, or no z3")
     one.add_argument("--witnesses", action="store_true", help="show the participants behind notes too")
     one.set_defaults(run=check)
+
+    one = commands.add_parser("translations", help="look its translations over", description=translations.__doc__)
+    one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
+    one.add_argument("--update", action="store_true", help="add new texts, and mark what is outdated")
+    one.add_argument("--list", action="store_true", help="name each text that there is still to do")
+    one.set_defaults(run=translations)
 
     one = commands.add_parser("screen", help="evaluate one participant", description=screen.__doc__)
     one.add_argument("file", help="JSON with answers and dates, or - for standard input")

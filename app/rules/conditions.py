@@ -18,6 +18,7 @@ from app.rules.protocol import ADMISSION, Protocol
 from app.rules.tree import Compare, Elapsed, Includes, Rule
 from app.rules.truth import FALSE, TRUE, Truth
 from app.rules.verdict import Decision, Verdict
+from app.rules.words import date_words, listed
 
 TURNED = {
     "likely_eligible": "Would be likely eligible for {} if {}.",
@@ -33,8 +34,8 @@ REASON_WORDS = {
 
 def counterfactual_words(one: Counterfactual, search: Search, world: World) -> str:
     """Would be likely eligible for Adult escalation if QTcF were at most 470 ms."""
-    titles = explain.listed([search.protocol.cohort_by_code[code].title for code in one.cohorts])
-    return TURNED[one.turn].format(titles, explain.listed([change_words(c, search, world) for c in one.changes]))
+    titles = listed([search.protocol.cohort_by_code[code].title for code in one.cohorts])
+    return TURNED[one.turn].format(titles, listed([change_words(c, search, world) for c in one.changes]))
 
 
 def change_words(change: Change, search: Search, world: World) -> str:
@@ -59,7 +60,7 @@ def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
         case Choice(options):
             chosen = {falls.of(values[place]) for place in places}
             fitting = [_quoted(option.label) for option in options if falls.of(option.value) in chosen]
-            words = explain.listed(fitting, "or")
+            words = listed(fitting, "or")
         case Many():
             words = _lists([values[place] for place in places], values, falls)
         case _:
@@ -105,9 +106,9 @@ def _lists(chosen: Sequence[Any], values: Sequence[Any], falls: _Falls) -> str:
         held = [leaf for leaf, found in common.items() if found is truth]
         if truth is FALSE:
             held_options = dict.fromkeys(option for leaf in held for option in leaf.options)
-            named = [explain.listed([labels[option] for option in held_options], "or")] if held else []
+            named = [listed([labels[option] for option in held_options], "or")] if held else []
         else:
-            named = [explain.listed([labels[option] for option in leaf.options], "or") for leaf in held]
+            named = [listed([labels[option] for option in leaf.options], "or") for leaf in held]
         phrases += [f"{how} {words}" for words in named]
     return " and ".join(phrases) or "known"
 
@@ -160,14 +161,14 @@ def decided_words(verdict: Verdict, decision: Decision) -> str | None:
         return None
     whole = "some cohort fits" if decision == "likely_eligible" else "every cohort is closed"
     names = explain.open_words(verdict)
-    return f"Decided whatever the missing answers are: {whole}, whatever is found for {explain.listed(names)}."
+    return f"Decided whatever the missing answers are: {whole}, whatever is found for {listed(names)}."
 
 
 def reason_words(one: Reason) -> str:
     """QTcF (E13): a later measurement or a change of treatment may differ."""
     name = f"{one.title} ({one.code})" if one.code else f"Admission to {one.title}"
     words = REASON_WORDS[one.can_change or "fixed"]
-    day = f" from {explain.date_words(one.passes_from)}" if one.passes_from is not None else ""
+    day = f" from {date_words(one.passes_from)}" if one.passes_from is not None else ""
     return f"{name}: {f'passes{day}' if day else words}."
 
 
@@ -177,15 +178,15 @@ def time_words(changes: Changes) -> str | None:
         return None
     timed = [one for one in changes.reasons if one.passes_from is not None]
     what = "this reason passes" if len(timed) == 1 else "these reasons pass together"
-    names = explain.listed([one.code or one.title for one in timed])
-    return f"From {explain.date_words(changes.passes_from)} {what} on the same answers: {names}."
+    names = listed([one.code or one.title for one in timed])
+    return f"From {date_words(changes.passes_from)} {what} on the same answers: {names}."
 
 
 def until_words(changes: Changes) -> str | None:
     """Until when a likely eligible verdict holds on the same answers."""
     if changes.holds_until is None:
         return None
-    return f"From {explain.date_words(changes.holds_until)} the same answers no longer come to likely eligible."
+    return f"From {date_words(changes.holds_until)} the same answers no longer come to likely eligible."
 
 
 def risk_words(risk: Risk, search: Search, world: World) -> str:

@@ -206,6 +206,7 @@ class Protocol:
     reading_by_code: dict[str, Reading] = field(init=False, repr=False, compare=False)
     criterion_by_code: dict[str, Criterion] = field(init=False, repr=False, compare=False)
     cohort_by_code: dict[str, Cohort] = field(init=False, repr=False, compare=False)
+    part_words: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = list(_Checker(self).faults())
@@ -219,6 +220,8 @@ class Protocol:
             ("cohort_by_code", "code", self.cohorts),
         ):
             object.__setattr__(self, name, {getattr(item, key): item for item in items})
+        parts = {part: part.replace("_", " ") for cohort in self.cohorts for part, _ in cohort.parts}
+        object.__setattr__(self, "part_words", parts)
 
 
 # VALIDATION

@@ -23,6 +23,7 @@ from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
 from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
+from app.rules.words import ENGLISH, speaking
 
 REMEMBERED = 65_536
 
@@ -64,7 +65,11 @@ class Reporter:
             self._in_time |= {(gap + criterion.code).encode(): (number, names) for gap in (PASSES, CHANGES)}
 
     def report(self, verdict: Verdict) -> bytes:
-        """The JSON object of a verdict."""
+        """The JSON object of a verdict: in English, whatever language is spoken around it."""
+        with speaking(ENGLISH):
+            return self._report(verdict)
+
+    def _report(self, verdict: Verdict) -> bytes:
         dates, context = verdict.participant.dates, verdict.context
         body = b"".join(
             (

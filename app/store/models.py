@@ -29,6 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.rules.facts import ANCHORS, FACT_TYPES
 from app.rules.protocol import STATUSES
+from app.rules.translation import TRANSLATION_STATUSES
 from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, ExceedsAge, InPart, ReadingHolds, Term
 
 NAMING: Final = {
@@ -143,6 +144,24 @@ class ProtocolRow(Base):
     status: Mapped[str]
     content_hash: Mapped[str]
     published_at: Mapped[datetime | None]
+
+
+class TranslationRow(Base):
+    """One text of a trial's protocols in another language.
+
+    `source` says by its hash which English text it translates, so it serves every version of the protocol that has
+    that text. Unlike the protocol it may be corrected at any time.
+    """
+
+    __tablename__ = "translation"
+    __table_args__ = (_one_of("status", TRANSLATION_STATUSES), CheckConstraint("length(source) = 12", name="source"))
+
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    status: Mapped[str]
 
 
 class Owned(Base):

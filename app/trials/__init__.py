@@ -1,5 +1,7 @@
 """The encoded trials: one YAML file each, data only, and how it is read and written.
 
+Beside a trial's file stand its texts in other languages, one file each (see `translations`).
+
 A file holds `trial` (the registry's facts, which may be corrected at any time) and `protocol` (the
 rules, of which each published version is immutable).
 """
@@ -52,7 +54,7 @@ class Trial:
 
 def read_trial(path: Path = BUILT_IN) -> tuple[Trial, Protocol]:
     """The trial and protocol in a YAML file. Raises InvalidProtocol, also for malformed YAML."""
-    return trial_from_plain(_read_yaml(path))
+    return trial_from_plain(plain_yaml(path))
 
 
 def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
@@ -64,7 +66,7 @@ def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
     beside = path.with_suffix(".acknowledged.yaml")
     if not beside.exists():
         return ()
-    plain = _read_yaml(beside)
+    plain = plain_yaml(beside)
     if not isinstance(plain, list):
         raise InvalidProtocol([f"{beside.name}: takes a list of remarks"])
     for number, item in enumerate(plain, start=1):
@@ -73,7 +75,8 @@ def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
     return tuple(Acknowledged(item["remark"], item["why"]) for item in plain)
 
 
-def _read_yaml(path: Path) -> object:
+def plain_yaml(path: Path) -> object:
+    """What a YAML file holds. Raises InvalidProtocol for malformed YAML."""
     try:
         plain: object = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:
@@ -164,6 +167,13 @@ def _checked(made: T) -> T:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and _TEXT.fullmatch(value) is not None
+
+
+def one_line(text: str) -> str:
+    """The text, if every database keeps it. Raises ValueError."""
+    if not _is_text(text):
+        raise ValueError("takes one line of text")
+    return text
 
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
