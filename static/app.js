@@ -116,8 +116,23 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// A text can be copied at a press, where the browser lets a page do so.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    return; // the text is selected, ready to be copied by hand
+  }
+  button.textContent = button.dataset.copied;
+});
+
 // A long page of folds can be opened at once.
 function offerToOpenAll() {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   for (const button of document.querySelectorAll("[data-open-all]")) button.hidden = false;
 }
 

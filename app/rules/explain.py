@@ -15,6 +15,7 @@ from app.rules.finding import Finding
 from app.rules.memory import Memory
 from app.rules.protocol import ADMISSION, Protocol, Question
 from app.rules.tree import (
+    FACT_RULES,
     All,
     Always,
     AnyOf,
@@ -106,12 +107,16 @@ def _labels(question: Question) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A rule in words: `kind` is all, any, not, term or leaf; `truth` is None where nobody is judged."""
+    """A rule in words: `kind` is all, any, not, term or leaf; `truth` is None where nobody is judged.
+
+    `value` is what a leaf found of a participant, in words; empty where that is not known.
+    """
 
     text: str
     kind: str
     truth: Truth | None
     children: "tuple[Outline, ...]" = ()
+    value: str = ""
 
 
 def outline(protocol: Protocol, rule: Rule, context: Context | None = None) -> Outline:
@@ -126,7 +131,15 @@ def outline(protocol: Protocol, rule: Rule, context: Context | None = None) -> O
         case Term(name):
             term = protocol.term_by_name[name]
             return Outline(term.title, "term", truth, (outline(protocol, term.rule, context),))
-    return Outline(leaf_words(protocol, rule), "leaf", truth)
+    return Outline(leaf_words(protocol, rule), "leaf", truth, value=_found(rule, context))
+
+
+def _found(rule: Rule, context: Context | None) -> str:
+    """The answer that a leaf reads, in words."""
+    if context is None or not isinstance(rule, FACT_RULES):
+        return ""
+    names = [name for name in number_reads(context.protocol, rule.fact) if name in context.protocol.question_by_key]
+    return "" if all(context.world[name] is None for name in names) else gap_words(rule.fact, context)
 
 
 def leaf_words(protocol: Protocol, rule: Rule) -> str:

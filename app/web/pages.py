@@ -6,14 +6,14 @@ never writes. A POST saves and answers 303, or shows the step again with its err
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from app import actions
 from app.calculators import (
@@ -36,10 +36,12 @@ from app.rules.search import Goal
 from app.rules.words import _
 from app.store import queries
 from app.store.models import Screening
+from app.trials import Trial
 from app.web import present
 from app.web.body import read_form
 from app.web.deps import LANGUAGE_COOKIE, App, address_of, app_of, language_of
 from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
+from app.web.note import note
 from app.web.published import Published
 
 router = APIRouter()
@@ -62,10 +64,15 @@ Parts = Annotated[App, Depends(_parts)]
 
 def page(app: App, name: str, published: Published, status: int = 200, **context: object) -> HTMLResponse:
     """A page of the trial, under the status that the registry gives it now."""
-    now = app.library.remembered(app.nct_id) or app.library.current(app.nct_id)
-    trial = present.trial_view(now.trial if now.trial.nct_id == published.trial.nct_id else published.trial)
+    trial = present.trial_view(trial_now(app, published))
     is_draft = not published.is_reviewed or LANGUAGES[words.current().language].status == "draft"
     return HTMLResponse(app.pages.render(name, {"trial": trial, "is_draft": is_draft, **context}), status)
+
+
+def trial_now(app: App, published: Published) -> Trial:
+    """The trial of a protocol, as the registry has it now."""
+    now = app.library.remembered(app.nct_id) or app.library.current(app.nct_id)
+    return now.trial if now.trial.nct_id == published.trial.nct_id else published.trial
 
 
 def in_force(app: App, nct_id: str) -> Published:
@@ -142,12 +149,12 @@ class Check:
     goal: Goal = "verdict"
     order: Order = "section"
 
-    def url(self, place: str, goal: Goal | None = None, came_from: str = "") -> str:
+    def url(self, place: str = "", goal: Goal | None = None, came_from: str = "") -> str:
         """The address of a page of this check; it carries the goal and the order on."""
         aim = goal or self.goal
         query: dict[str, str] = {"goal": aim} if aim != "verdict" else {}
         query |= {"order": self.order} if self.order != "section" else {}
-        return with_query(f"{self.base}/{place}", query | ({"from": came_from} if came_from else {}))
+        return with_query(f"{self.base}/{place}".removesuffix("/"), query | ({"from": came_from} if came_from else {}))
 
     def change(self, came_from: str) -> Callable[[str], str]:
         """Where an answer is changed, by its fact; from there the way leads back."""
@@ -204,6 +211,8 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "answers": check.url("answers"),
         "result": check.url("result"),
         "dates": check.url("dates"),
+        "note": check.url("note"),
+        "other_order": replace(check, order="section" if check.order == "quickest" else "quickest").url(),
         "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
     }
     address = f"{request.headers.get('host', '')}{check.base}"
@@ -229,7 +238,8 @@ def begin(app: Parts, posted: Posted) -> Response:
             hours=app.settings.quick_check_hours,
             actor=ACTOR,
         )
-    return RedirectResponse(f"/checks/{started.token}", 303)
+    order = {"order": "quickest"} if posted.get("order") == ["quickest"] else {}
+    return RedirectResponse(with_query(f"/checks/{started.token}", order), 303)
 
 
 @router.get("/checks/{token}")
@@ -463,18 +473,34 @@ def _date_complaint(check: Check, fact: str, message: str) -> tuple[str, str]:
 @router.get("/checks/{token}/result")
 def result(token: str, app: Parts, request: Request) -> Response:
     """The verdict and everything that it rests on."""
-    check = load(app, token, request)
+    check, now = load(app, token, request), app.clock()
     verdict = check.published.evaluate(check.participant)
+    view = present.result_view(check.published, verdict, check.change("result"))
     return check_page(
         app,
         "result.html",
         check,
         request,
-        result=present.result_view(check.published, verdict, check.change("result")),
-        at=app.clock(),
+        result=view,
+        note=note_of(app, check, view, now),
+        at=now,
         next_step=check.next_step("verdict"),
         more=check.next_step("all_reasons"),
     )
+
+
+@router.get("/checks/{token}/note")
+def plain_note(token: str, app: Parts, request: Request) -> Response:
+    """The result as plain text, to be copied into the chart."""
+    check = load(app, token, request)
+    view = present.result_view(check.published, check.published.evaluate(check.participant), check.change("result"))
+    return PlainTextResponse(note_of(app, check, view, app.clock()))
+
+
+def note_of(app: App, check: Check, view: present.ResultView, at: datetime) -> str:
+    """The note of a check's result, under the status that the registry gives the trial now."""
+    answers = present.answers_view(check.published, check.participant, check.change("result"), check.url("dates"))
+    return note(present.trial_view(trial_now(app, check.published)), view, answers, at)
 
 
 @router.post("/checks/{token}/delete")

@@ -321,7 +321,7 @@ class Node:
     """A rule as the tree macro draws it.
 
     `kind` is all, any or leaf; `negated` turns it round; a named rule has its title in `text`, and one
-    that asks a single thing is drawn as a leaf with what it asks in `note`.
+    that asks a single thing is drawn as a leaf with what it asks in `note`. `value` is what was answered.
     """
 
     text: str
@@ -330,13 +330,14 @@ class Node:
     outcome: str | None
     note: str = ""
     negated: bool = False
+    value: str = ""
 
 
 def node(outline: explain.Outline) -> Node:
     """An outline as a node, with as few levels as its meaning allows."""
     outcome = outline.truth.value if outline.truth is not None else None
     if outline.kind == "leaf":
-        return Node(outline.text, "leaf", [], outcome)
+        return Node(outline.text, "leaf", [], outcome, value=outline.value)
     if outline.kind == "not":
         return _turned(node(outline.children[0]), outcome)
     if outline.kind == "term":
@@ -354,7 +355,7 @@ def _named(title: str, below: Node, outcome: str | None) -> Node:
     if below.negated or (below.text and below.kind != "leaf"):
         return Node(title, "all", [below], outcome)
     if below.kind == "leaf":
-        return Node(title, "leaf", [], outcome, below.note or below.text)
+        return Node(title, "leaf", [], outcome, below.note or below.text, value=below.value)
     return Node(title, below.kind, below.children, outcome)
 
 
@@ -491,9 +492,10 @@ class CohortView:
 
 @dataclass(frozen=True)
 class NeedView:
-    """Something to find out: the question, what waits for it, and where to answer it."""
+    """Something to find out: the question, where the answer may be found, what waits for it, where to give it."""
 
     text: str
+    source: str
     waits: str
     href: str
 
@@ -532,6 +534,7 @@ class ResultView:
     criteria: list[tuple[str, str, list[CriterionView]]]
     basis: list[Row]
     version: int
+    hash: str
     decided: str | None
     outlook: list[tuple[str, list[str]]]
 
@@ -571,6 +574,7 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
             Row(_("Rules"), _("version {number}", number=published.version), published.hash[:12]),
         ],
         version=published.version,
+        hash=published.hash,
         decided=conditions.decided_words(verdict, published.reporter.exactness.decision(verdict)),
         outlook=conditions.sections(published.changes(verdict)),
     )
@@ -708,7 +712,18 @@ def _need(protocol: Protocol, missing: Missing, change: ChangeUrl) -> NeedView:
     question = protocol.question_by_key[missing.fact]
     waits = list(missing.criteria) or [protocol.cohort_by_code[code].title for code in missing.cohorts]
     shown = waits if len(waits) <= 4 else [*waits[:3], _more(len(waits) - 3)]
-    return NeedView(question.label, listed(shown), change(question.key))
+    return NeedView(question.label, _source(question), listed(shown), change(question.key))
+
+
+IN_THE_HEAD, IN_THE_CHART = 1, 5  # burdens up to which an answer needs no looking up, or no new test
+
+
+def _source(question: Question) -> str:
+    """Where an answer is to be looked for, by what it costs to find out; nothing where one has only to ask."""
+    burden = question.asking.burden
+    if burden <= IN_THE_HEAD:
+        return ""
+    return _("in the chart") if burden <= IN_THE_CHART else _("by a test")
 
 
 def _reading(verdict: Verdict, code: str) -> ReadingView:
