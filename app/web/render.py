@@ -90,7 +90,8 @@ def by_language(filter_: Callable[..., str]) -> Callable[..., str]:
 
 def said(message: str, /, **values: object) -> Markup:
     """A message for a template. It may hold tags; the values are escaped."""
-    return Markup(words._(message)).format(**values)
+    found = Markup(words._(message))  # messages are our own
+    return found.format(**values) if values else found
 
 
 def said_of(one: str, many: str, number: int, /, **values: object) -> Markup:
