@@ -70,7 +70,7 @@ def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
 
 def _quoted(label: str) -> str:
     """A label among others; one that holds a comma, in quotation marks."""
-    return f"\u201c{label}\u201d" if "," in label else label
+    return f'"{label}"' if "," in label else label
 
 
 class _Falls:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import combinations, islice, product
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import TODAY, Plain, cases
 
@@ -52,7 +52,6 @@ def is_turned(one: Counterfactual, verdict: Verdict) -> bool:
     return all(said[code] != "excluded" for code in one.cohorts)
 
 
-@settings(max_examples=4 * settings.default.max_examples)
 @given(cases(known=75, **SMALL))
 def test_a_counterfactual_turns_the_verdict_and_no_part_of_it_does(case: tuple[Protocol, Plain]) -> None:
     """With any combination of the values that it names; and with no values of only some of its facts."""
@@ -72,7 +71,6 @@ def test_a_counterfactual_turns_the_verdict_and_no_part_of_it_does(case: tuple[P
                 assert not any(is_turned(single, after) for single in each)
 
 
-@settings(max_examples=3 * settings.default.max_examples)
 @given(cases(known=75, **SMALL), st.sampled_from(["eligible", "not excluded", "excluded"]), st.booleans())
 def test_all_smallest_sets_are_found(case: tuple[Protocol, Plain], goal: str, only_missing: bool) -> None:
     """By brute force over all sets of facts that may change, there is no other."""
@@ -152,7 +150,6 @@ def outcomes(findings: Mapping[str, Any]) -> set[str]:
     return {finding.outcome for finding in findings.values()}
 
 
-@settings(max_examples=4 * settings.default.max_examples)
 @given(cases(known=95, kinds=("date", "age", "date", "yes_no"), facts=3))
 def test_from_the_joint_day_on_all_that_time_can_turn_passes(case: tuple[Protocol, Plain]) -> None:
     """For the first time: on the day before, some of it still fails or is not known."""
@@ -182,7 +179,6 @@ def test_a_cohort_no_longer_excludes_from_the_day_it_says(case: tuple[Protocol, 
             assert not set(now.reasons) & set(later.reasons)
 
 
-@settings(max_examples=3 * settings.default.max_examples)
 @given(cases(known=95, kinds=("date", "age", "integer", "yes_no"), facts=3, criteria=2))
 def test_a_likely_eligible_verdict_holds_until_that_day(case: tuple[Protocol, Plain]) -> None:
     protocol, body = case
@@ -213,8 +209,7 @@ def test_a_risk_excludes(case: tuple[Protocol, Plain]) -> None:
 # SENTENCES
 
 
-@settings(max_examples=3 * settings.default.max_examples)
-@given(cases(known=75))
+@given(cases(known=75, **SMALL))
 def test_every_change_can_be_said(case: tuple[Protocol, Plain]) -> None:
     """And its example is an answer that the protocol accepts and that turns the verdict as said."""
     protocol, body = case

@@ -86,7 +86,7 @@ def agreed(decisions: set[str]) -> str:
     return decisions.pop() if len(decisions) == 1 else "undetermined"
 
 
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(cases(known=45, **SMALL))
 def test_it_is_what_every_completion_agrees_on(case: tuple[Protocol, Plain]) -> None:
     """Sound and complete: decided exactly where all completions come to the same."""
