@@ -259,7 +259,11 @@ EXAMPLE_TRIAL: dict[str, Any] = {
             **EXAMPLE_QUESTION,
             "section": "participant",
             "can_change": "repeat",
-            "asking": {"decides": 0.02, "burden": 1, "source": "judgement"},
+            "asking": {
+                "decides": 0.042,
+                "burden": 1,
+                "source": "decides: share of a synthetic population; burden: judgement",
+            },
             "calculator": None,
         }
     ],

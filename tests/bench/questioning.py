@@ -93,6 +93,7 @@ class InformationGain:
 
     The uncertainty is the entropy of the verdict over other synthetic participants who would have given the same
     answers so far (alike in all that the rules can tell apart); a question's is the mean over their answers to it.
+    What was chosen for the same answers is remembered.
     A question that nobody consistent differs on gains nothing; where none gains, the order is the protocol's. The
     people who are learned from know everything about themselves, as the index of the application supposes too.
     """
@@ -104,7 +105,7 @@ class InformationGain:
         for answers in participants(LEARNED, OTHER_SEED):
             participant = engines.read(answers)
             self.people.append((engines.shown(participant), engines.evaluator.evaluate(participant).decision))
-        self._gains: dict[object, str] = {}
+        self._chosen: dict[object, Question] = {}
 
     def __call__(self, participant: Participant) -> Sequence[Question]:
         due = self.engines.interviewer.due(participant)
@@ -113,8 +114,11 @@ class InformationGain:
         asked = [q for q in self.engines.questions if any(participant.answers.get(k) is not None for k in keys(q))]
         mask = sum(self.mask[question.key] for question in asked)
         shown = self.engines.shown(participant) & mask
-        alike = [one for one in self.people if one[0] & mask == shown]
-        return (min(due, key=lambda question: self._uncertainty(self.mask[question.key], alike)),)
+        place = mask, shown, tuple(question.key for question in due)
+        if place not in self._chosen:
+            alike = [one for one in self.people if one[0] & mask == shown]
+            self._chosen[place] = min(due, key=lambda question: self._uncertainty(self.mask[question.key], alike))
+        return (self._chosen[place],)
 
     def _uncertainty(self, mask: int, people: Iterable[tuple[int, Decision]]) -> float:
         """The expected entropy of the verdict after the question, in bits, times the number of people."""

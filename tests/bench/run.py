@@ -32,6 +32,7 @@ from handwritten import outcomes
 from load import Job, Outcome
 from peers import conclude, json_logic_findings, mismatches, zen_findings
 from population import AS_OF, participants
+from questioning import rows
 from server import fill
 
 from app.rules.ask import Interviewer
@@ -385,11 +386,13 @@ def main() -> None:
         show(*batch_endpoint(server, 1000 if quick else 4000, 3 if quick else 5))
         show(*page_endpoint(server, 10 if quick else 30, turns, seconds))
     show(*memory(1000 if quick else 10_000, 10 if quick else 200, size))
+    print()
+    show(*rows(100 if quick else 1000))
 
 
-def show(*rows: Row) -> None:
-    """Print rows of the table."""
-    for row in rows:
+def show(*table: tuple[str, ...]) -> None:
+    """Print rows of a table."""
+    for row in table:
         print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -32,7 +32,7 @@ def progress(protocol: Protocol, answers: Plain) -> tuple[int, int, int]:
 def test_a_question_is_asked_while_it_can_change_the_verdict() -> None:
     """Once nothing it asks for can matter any more, a question is not asked."""
     protocol = write(FACTS, {"I1": {"any": [A, B]}, "E1": C})
-    assert asked(protocol, {}) == ["a", "b", "c"]
+    assert asked(protocol, {}) == ["c", "a", "b"]
     assert asked(protocol, {"a": True}) == ["c"]
     assert asked(protocol, {"a": False}) == ["b", "c"]
     assert asked(protocol, {"a": False, "b": False}) == []
@@ -77,12 +77,15 @@ def conditional(criteria: dict[str, Plain]) -> Protocol:
 
 
 def test_a_condition_is_settled_first() -> None:
-    """A question with a condition waits for what its condition rests on, and is asked unless the condition is false."""
+    """A question waits for what its condition rests on, and is asked unless the condition is false.
+
+    What needs another answer beside it to exclude comes later.
+    """
     protocol = conditional({"E1": {"all": [A, B]}, "E2": C})
-    assert asked(protocol, {}) == ["a", "c"]
+    assert asked(protocol, {}) == ["c", "a"]
     assert asked(protocol, {"a": True}) == ["b", "c"]
     assert asked(protocol, {"a": False}) == ["c"]
-    assert asked(protocol, {"a": None}) == ["b", "c"]
+    assert asked(protocol, {"a": None}) == ["c", "b"]
 
 
 def test_a_condition_that_will_not_be_asked_about_is_not_waited_for() -> None:
@@ -190,13 +193,13 @@ def test_the_path_of_an_interview() -> None:
         steps = interviewer.path(read_participant(protocol, body(answers), TODAY))
         return [[question.key for question in step.questions] for step in steps]
 
-    assert path({}) == [["a", "c"]]
-    assert path({"a": True}) == [["a", "c"]]
-    assert path({"a": True, "c": False}) == [["a", "c"], ["b"]]
-    assert path({"a": True, "c": False, "b": False}) == [["a", "c"], ["b"]]
-    assert path({"a": True, "c": False, "b": None}) == [["a", "c"], ["b"]]
-    assert path({"a": False, "c": False, "b": True}) == [["a", "c"]]  # b was never asked
-    assert path({"a": False, "c": True, "b": True}) == [["a", "c"]]
+    assert path({}) == [["c", "a"]]
+    assert path({"a": True}) == [["c", "a"]]
+    assert path({"a": True, "c": False}) == [["c", "a"], ["b"]]
+    assert path({"a": True, "c": False, "b": False}) == [["c", "a"], ["b"]]
+    assert path({"a": True, "c": False, "b": None}) == [["c", "a"], ["b"]]
+    assert path({"a": False, "c": False, "b": True}) == [["c", "a"]]  # b was never asked
+    assert path({"a": False, "c": True, "b": True}) == [["c", "a"]]
 
 
 def test_the_path_to_all_reasons() -> None:
@@ -241,6 +244,87 @@ def test_when_a_question_counts_as_asked() -> None:
     protocol = write({"birth": "birth", "age": "age", **FACTS}, {"I1": A})
     participant = read_participant(protocol, body({"age": None, "a": True}), TODAY)
     assert [is_asked(question, participant) for question in protocol.questions] == [True, True, True, False, False]
+
+
+# TWO ORDERS
+
+
+def weighed(weights: dict[str, Plain], criteria: dict[str, Plain], **more) -> Protocol:
+    """Questions a, b and c with these weights, each in a section of its own."""
+    raw = plain(FACTS, criteria, sections=("first", "second", "third"), **more)
+    for question, section in zip(raw["questions"], ("first", "second", "third"), strict=True):
+        question |= {"section": section, "asking": {"source": "judgement", **weights[question["key"]]}}
+    return protocol_from_plain(raw)
+
+
+def quickest(protocol: Protocol, answers: Plain, goal="verdict") -> list[str]:
+    participant = read_participant(protocol, body(answers), TODAY)
+    step = Interviewer(Evaluator(protocol)).interview(participant, goal, "quickest").step
+    return [question.key for question in step.questions] if step else []
+
+
+EVEN = {"decides": 0.1, "burden": 1}
+
+
+def test_the_quickest_order_asks_one_question_at_a_time() -> None:
+    """Whatever its section: the one most likely to decide, against the burden of answering it."""
+    weights = {"a": EVEN, "b": {"decides": 0.3, "burden": 1}, "c": {"decides": 0.4, "burden": 4}}
+    protocol = weighed(weights, {"E1": A, "E2": B, "E3": C})
+    assert quickest(protocol, {}) == ["b"]
+    assert quickest(protocol, {"b": False}) == ["c"]
+    assert quickest(protocol, {"b": False, "c": None}) == ["a"]
+    assert quickest(protocol, {"b": True}) == []
+    assert asked(protocol, {}) == ["a"]  # by section
+
+
+def test_what_excludes_alone_is_worth_more() -> None:
+    """Than what excludes only together with another answer; once that is given, it is worth as much."""
+    weights = {"a": {"decides": 0.15, "burden": 1}, "b": EVEN, "c": EVEN}
+    protocol = weighed(weights, {"E1": {"all": [A, B]}, "E2": C})
+    assert quickest(protocol, {}) == ["c"]
+    assert quickest(protocol, {"b": True}) == ["a"]
+
+
+def test_within_a_section_what_is_most_likely_to_decide_comes_first() -> None:
+    """By the same weights; equal ones leave the protocol's order."""
+    raw = plain(FACTS, {"E1": A, "E2": B, "E3": C})
+    assert asked(protocol_from_plain(raw), {}) == ["a", "b", "c"]
+    raw["questions"][2]["asking"] = {"decides": 0.5, "burden": 3, "source": "judgement"}
+    assert asked(protocol_from_plain(raw), {}) == ["c", "a", "b"]
+
+
+def test_the_quickest_order_keeps_conditions() -> None:
+    """A question waits for what its condition rests on, however much it is worth."""
+    raw = plain(FACTS, {"E1": {"all": [A, B]}, "E2": C})
+    raw["questions"][1] |= {"relevant": A, "asking": {"decides": 0.9, "burden": 1, "source": "judgement"}}
+    protocol = protocol_from_plain(raw)
+    assert quickest(protocol, {}) == ["c"]
+    assert quickest(protocol, {"c": False}) == ["a"]
+    assert quickest(protocol, {"c": False, "a": True}) == ["b"]
+
+
+def test_the_quickest_order_asks_for_all_reasons_too() -> None:
+    """One at a time, while a criterion or a review point can change."""
+    protocol = weighed(dict.fromkeys("abc", EVEN), {"E1": A, "E2": B, "R1": C})
+    assert quickest(protocol, {"a": True}) == []
+    assert quickest(protocol, {"a": True}, "all_reasons") == ["b"]
+    assert quickest(protocol, {"a": True, "b": None}, "all_reasons") == ["c"]
+
+
+def test_all_that_is_due() -> None:
+    """In the protocol's order, whatever the section."""
+    protocol = weighed(dict.fromkeys("abc", EVEN), {"E1": A, "E2": B, "E3": C})
+    due = Interviewer(Evaluator(protocol)).due(read_participant(protocol, body({"b": False}), TODAY))
+    assert [question.key for question in due] == ["a", "c"]
+
+
+def test_progress_in_the_quickest_order() -> None:
+    """One question is left at the least, and at the most those that are not ruled out."""
+    protocol = weighed(dict.fromkeys("abc", EVEN), {"E1": A, "E2": {"all": [B, C]}})
+    interviewer = Interviewer(Evaluator(protocol))
+    for answers, expected in (({}, (0, 1, 3)), ({"b": False}, (1, 1, 1)), ({"a": True}, (1, 0, 0))):
+        found = interviewer.interview(read_participant(protocol, body(answers), TODAY), order="quickest").progress
+        assert (found.answered, found.at_least, found.at_most) == expected
 
 
 # WHICH VALUES ARE TRIED

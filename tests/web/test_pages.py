@@ -541,6 +541,24 @@ def test_answers_that_hardly_go_together_are_pointed_out(site: Site) -> None:
     assert "Please check" not in site.get(f"{check}/result").text
 
 
+def test_the_order_is_carried_on(site_of_all: Site) -> None:
+    """In the quickest order each step has one question, and the way back leads to the one before it."""
+    check = site_of_all.begin()
+    place = site_of_all.get(f"{check}?order=quickest").headers["location"]
+    before = ""
+    for _ in range(3):
+        assert place.endswith("?order=quickest")
+        assert "+" not in place
+        shown = html.unescape(site_of_all.get(place).text)
+        assert f"{check}/answers?order=quickest" in shown
+        assert not before or f'href="{before}"' in shown
+        fact = place.removesuffix("?order=quickest").rpartition("/")[2]
+        field = "age_years" if fact == "birth_date" else fact
+        given = {"diagnosis": "aml", "age_years": "50", "country": "US", "disease_state": "relapsed"}[field]
+        before, place = place, site_of_all.post(place, {field: given}).headers["location"]
+    assert site_of_all.get(f"{check}/answers?order=junk").status_code == 200
+
+
 def test_start_page(site: Site) -> None:
     shown = site.get("/")
     assert shown.status_code == 200
