@@ -19,6 +19,7 @@ from app.rules.calendar import read_date
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.protocol import InvalidProtocol, Protocol
 
+ACKNOWLEDGED = ".acknowledged.yaml"  # what ends the name of that file, in place of .yaml
 BUILT_IN = Path(__file__).parent / "nct05086315.yaml"
 
 
@@ -63,7 +64,7 @@ def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
     They stand beside the file, in `NAME.acknowledged.yaml`, and are no part of the protocol; without
     that file there are none. Raises InvalidProtocol.
     """
-    beside = path.with_suffix(".acknowledged.yaml")
+    beside = path.with_suffix(ACKNOWLEDGED)
     if not beside.exists():
         return ()
     plain = plain_yaml(beside)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.translation import TRANSLATION_STATUSES, localised, source_of, texts
-from app.trials import one_line, plain_yaml
+from app.trials import ACKNOWLEDGED, one_line, plain_yaml
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def translation_file(trial_file: Path, language: str) -> Path:
 
 def read_translations(trial_file: Path, protocol: Protocol) -> list[Translation]:
     """The translations beside a trial's file. Raises InvalidProtocol."""
-    files = sorted(trial_file.parent.glob(f"{trial_file.stem}.*{trial_file.suffix}"))
-    return [read_translation(file, protocol) for file in files]
+    beside = sorted(trial_file.parent.glob(f"{trial_file.stem}.*{trial_file.suffix}"))
+    return [read_translation(file, protocol) for file in beside if not file.name.endswith(ACKNOWLEDGED)]
 
 
 def read_translation(file: Path, protocol: Protocol) -> Translation:
