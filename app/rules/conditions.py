@@ -7,7 +7,7 @@ by the limits at its ends, by its options, or by what a list holds.
 from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.rules import explain
 from app.rules.change import Change, Changes, Counterfactual, Reason, Risk, ordered
@@ -18,32 +18,34 @@ from app.rules.protocol import ADMISSION, Protocol
 from app.rules.tree import Compare, Elapsed, Includes, Rule
 from app.rules.truth import FALSE, TRUE, Truth
 from app.rules.verdict import Decision, Verdict
-from app.rules.words import date_words, listed
+from app.rules.words import N_, _, date_words, listed, ngettext
 
 TURNED = {
-    "likely_eligible": "Would be likely eligible for {} if {}.",
-    "not_excluded": "Would no longer be excluded from {} if {}.",
-    "excluded": "Would be excluded{} if {}.",
+    "likely_eligible": N_("Would be likely eligible for {cohorts} if {changes}."),
+    "not_excluded": N_("Would no longer be excluded from {cohorts} if {changes}."),
+    "excluded": N_("Would be excluded if {changes}."),
 }
 REASON_WORDS = {
-    "fixed": "does not change",
-    "repeat": "a later measurement or a change of treatment may differ",
-    "time": "passes as time goes on",
+    "fixed": N_("{reason}: does not change."),
+    "repeat": N_("{reason}: a later measurement or a change of treatment may differ."),
+    "time": N_("{reason}: passes as time goes on."),
 }
 
 
 def counterfactual_words(one: Counterfactual, search: Search, world: World) -> str:
     """Would be likely eligible for Adult escalation if QTcF were at most 470 ms."""
     titles = listed([search.protocol.cohort_by_code[code].title for code in one.cohorts])
-    return TURNED[one.turn].format(titles, listed([change_words(c, search, world) for c in one.changes]))
+    changes = listed([change_words(c, search, world) for c in one.changes])
+    return _(TURNED[one.turn], cohorts=titles, changes=changes)
 
 
 def change_words(change: Change, search: Search, world: World) -> str:
     """QTcF were at most 470 ms: a fact, and all the values that will do."""
     if change.kind == "reading":
-        return f"reading {change.fact} were taken as {'yes' if change.settings[0].values[0][1] else 'no'}"
+        taken = _("yes") if change.settings[0].values[0][1] else _("no")
+        return _("reading {code} were taken as {value}", code=change.fact, value=taken)
     subject, words = set_words(change, search, world)
-    return f"{subject} were {words}"
+    return _("{fact} were {values}", fact=subject, values=words)
 
 
 def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
@@ -56,7 +58,7 @@ def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
     falls = _Falls(search, key, dates)
     match question.type:
         case YesNo():
-            words = "known" if len(places) == len(values) else explain.value_words(question, values[places[0]])
+            words = _("known") if len(places) == len(values) else explain.value_words(question, values[places[0]])
         case Choice(options):
             chosen = {falls.of(values[place]) for place in places}
             fitting = [_quoted(option.label) for option in options if falls.of(option.value) in chosen]
@@ -70,7 +72,7 @@ def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
 
 def _quoted(label: str) -> str:
     """A label among others; one that holds a comma, in quotation marks."""
-    return f'"{label}"' if "," in label else label
+    return _('"{label}"', label=label) if "," in label else label
 
 
 class _Falls:
@@ -101,16 +103,12 @@ def _lists(chosen: Sequence[Any], values: Sequence[Any], falls: _Falls) -> str:
         common = shared
     question = falls._protocol.question_by_key[falls._key]
     labels = {option.value: option.label for option in question.type.options}  # type: ignore[union-attr]
-    phrases = []
-    for truth, how in ((TRUE, "with"), (FALSE, "without")):
-        held = [leaf for leaf, found in common.items() if found is truth]
-        if truth is FALSE:
-            held_options = dict.fromkeys(option for leaf in held for option in leaf.options)
-            named = [listed([labels[option] for option in held_options], "or")] if held else []
-        else:
-            named = [listed([labels[option] for option in leaf.options], "or") for leaf in held]
-        phrases += [f"{how} {words}" for words in named]
-    return " and ".join(phrases) or "known"
+    held = [leaf for leaf, truth in common.items() if truth is TRUE]
+    kept_out = dict.fromkeys(option for leaf, truth in common.items() if truth is FALSE for option in leaf.options)
+    phrases = [_("with {options}", options=listed([labels[o] for o in leaf.options], "or")) for leaf in held]
+    if kept_out:
+        phrases.append(_("without {options}", options=listed([labels[option] for option in kept_out], "or")))
+    return listed(phrases) or _("known")
 
 
 def _ordered(
@@ -130,7 +128,7 @@ def _ordered(
         words.append(_between(protocol, [(leaf, falls.on(leaf, value)) for leaf, value in turning]))
     about = {leaf.fact for leaf in leaves if isinstance(leaf, Compare | Elapsed)}
     fact = about.pop() if len(about) == 1 else key
-    return protocol.question_by_key[fact].label, " or ".join(words)
+    return protocol.question_by_key[fact].label, listed(words, "or")
 
 
 def _turning(falls: _Falls, outside: Any, inside: Any) -> Rule:
@@ -148,8 +146,9 @@ def _between(protocol: Protocol, limits: Iterable[tuple[Rule, Truth]]) -> str:
             numbers.append((held, leaf.limit))
             fact = leaf.fact
         elif isinstance(leaf, Elapsed):
-            spans.append(f"{explain.span_words(leaf, truth)} before {explain.ANCHOR_WORDS[leaf.anchor]}")
-    return " and ".join([*explain.range_words(protocol, fact, explain.tightest(numbers)), *spans]) or "known"
+            day = _(explain.ANCHOR_WORDS[leaf.anchor])
+            spans.append(_("{span} before {day}", span=explain.span_words(leaf, truth), day=day))
+    return listed([*explain.range_words(protocol, fact, explain.tightest(numbers)), *spans]) or _("known")
 
 
 # THE WHOLE
@@ -159,42 +158,51 @@ def decided_words(verdict: Verdict, decision: Decision) -> str | None:
     """Why a verdict that waits for answers is decided all the same; None where it is not."""
     if verdict.decision != "undetermined" or decision == "undetermined":
         return None
-    whole = "some cohort fits" if decision == "likely_eligible" else "every cohort is closed"
-    names = explain.open_words(verdict)
-    return f"Decided whatever the missing answers are: {whole}, whatever is found for {listed(names)}."
+    names = listed(explain.open_words(verdict))
+    if decision == "likely_eligible":
+        return _(
+            "Decided whatever the missing answers are: some cohort fits, whatever is found for {facts}.", facts=names
+        )
+    return _(
+        "Decided whatever the missing answers are: every cohort is closed, whatever is found for {facts}.", facts=names
+    )
 
 
 def reason_words(one: Reason) -> str:
     """QTcF (E13): a later measurement or a change of treatment may differ."""
-    name = f"{one.title} ({one.code})" if one.code else f"Admission to {one.title}"
-    words = REASON_WORDS[one.can_change or "fixed"]
-    day = f" from {date_words(one.passes_from)}" if one.passes_from is not None else ""
-    return f"{name}: {f'passes{day}' if day else words}."
+    name = explain.coded(one.title, one.code) if one.code else _("Admission to {cohort}", cohort=one.title)
+    if one.passes_from is not None:
+        return _("{reason}: passes from {day}.", reason=name, day=date_words(one.passes_from))
+    return _(REASON_WORDS[one.can_change or "fixed"], reason=name)
 
 
 def time_words(changes: Changes) -> str | None:
     """From which day all that time can turn passes together."""
     if changes.passes_from is None:
         return None
-    timed = [one for one in changes.reasons if one.passes_from is not None]
-    what = "this reason passes" if len(timed) == 1 else "these reasons pass together"
-    names = listed([one.code or one.title for one in timed])
-    return f"From {date_words(changes.passes_from)} {what} on the same answers: {names}."
+    timed = [one.code or one.title for one in changes.reasons if one.passes_from is not None]
+    return ngettext(
+        "From {day} this reason passes on the same answers: {reasons}.",
+        "From {day} these reasons pass together on the same answers: {reasons}.",
+        len(timed),
+        day=date_words(changes.passes_from),
+        reasons=listed(timed),
+    )
 
 
 def until_words(changes: Changes) -> str | None:
     """Until when a likely eligible verdict holds on the same answers."""
     if changes.holds_until is None:
         return None
-    return f"From {date_words(changes.holds_until)} the same answers no longer come to likely eligible."
+    return _("From {day} the same answers no longer come to likely eligible.", day=date_words(changes.holds_until))
 
 
 def risk_words(risk: Risk, search: Search, world: World) -> str:
-    """QTcF, now 460 ms, would exclude at above 470 ms."""
+    """QTcF: now 460 ms; would exclude if above 470 ms."""
     question = search.protocol.question_by_key[risk.change.fact]
     subject, words = set_words(risk.change, search, world)
     now = explain.value_words(question, world[question.key])
-    return f"{subject}: {words}, now {now}{' (near the limit)' if risk.near else ''}."
+    return _("{fact}: now {now}; would exclude if {values}.", fact=subject, values=words, now=now)
 
 
 def plain(changes: Changes, search: Search, world: World) -> dict[str, Any]:
@@ -247,26 +255,36 @@ def _change_plain(change: Change, search: Search, world: World) -> dict[str, Any
     }
 
 
+class Part(NamedTuple):
+    """The sentences about one thing. What is `aside` says what is said elsewhere, or seldom matters."""
+
+    title: str
+    sentences: list[str]
+    is_aside: bool = False
+
+
 def told(changes: dict[str, Any]) -> list[str]:
     """The same as lines to read: under a heading each; nothing where nothing would change it."""
-    lines: list[str] = []
-    for title, sentences in sections(changes):
-        lines += ["", f"{title}:", *[f"  {sentence}" for sentence in sentences]]
-    return lines
+    return [line for part in parts(changes) for line in ("", f"{part.title}:", *[f"  {one}" for one in part.sentences])]
 
 
-def sections(changes: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def parts(changes: dict[str, Any]) -> list[Part]:
     """The sentences of what would change a verdict, by what they are about."""
     time = [changes["time"]] if changes["time"] else []
-    fixed = [one["sentence"] for one in changes["sets"] if is_fixed(one)]
-    parts = [
-        ("The reasons, and whether they can change", [one["sentence"] for one in changes["reasons"]]),
-        ("As time passes", time),
-        ("What would change it", [one["sentence"] for one in changes["sets"] if not is_fixed(one)]),
-        ("Only if what cannot change were otherwise", fixed),
-        ("What could still turn it before the first dose", [one["sentence"] for one in changes["risks"]]),
+    sets, risks = changes["sets"], changes["risks"]
+    found = [
+        Part(_("What would change it"), [one["sentence"] for one in sets if not is_fixed(one)]),
+        Part(_("As time passes"), time),
+        Part(_("Close to a limit"), [one["sentence"] for one in risks if one["near"]]),
+        Part(_("The reasons, and whether they can change"), [one["sentence"] for one in changes["reasons"]], True),
+        Part(_("Only if what cannot change were otherwise"), [one["sentence"] for one in sets if is_fixed(one)], True),
+        Part(_("What else could turn it before the first dose"), _others(risks), True),
     ]
-    return [(title, sentences) for title, sentences in parts if sentences]
+    return [part for part in found if part.sentences]
+
+
+def _others(risks: list[dict[str, Any]]) -> list[str]:
+    return [one["sentence"] for one in risks if not one["near"]]
 
 
 def is_fixed(one: dict[str, Any]) -> bool:

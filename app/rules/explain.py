@@ -77,6 +77,11 @@ AGE_WORDS: dict[Comparison, str] = {
 # VALUES IN WORDS
 
 
+def coded(title: str, code: str) -> str:
+    """A criterion by its title and code."""
+    return _("{title} ({code})", title=title, code=code) if code else title
+
+
 def value_words(question: Question, value: Value | None) -> str:
     """A fact's value as a person reads it, with its unit."""
     if value is None:
@@ -218,8 +223,11 @@ def span_words(rule: Elapsed, truth: Truth) -> str:
 def query_words(raised: Raised, protocol: Protocol) -> str:
     """A query in a line: its message, and the answers that it is about."""
     questions = protocol.question_by_key
-    facts = [f"{questions[fact].label}: {value_words(questions[fact], value)}" for fact, value in raised.facts.items()]
-    return f"{raised.message} {'; '.join(facts)}."
+    facts = [
+        _("{label}: {value}", label=questions[fact].label, value=value_words(questions[fact], value))
+        for fact, value in raised.facts.items()
+    ]
+    return _("{message} {facts}.", message=raised.message, facts=semicolons(facts))
 
 
 # WHY AN OUTCOME IS WHAT IT IS

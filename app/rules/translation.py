@@ -66,6 +66,9 @@ def _said(protocol: Protocol, say: Say) -> Protocol:
             for c in protocol.criteria
         ),
         cohorts=tuple(replace(c, title=say(f"cohort.{c.code}.title", c.title)) for c in protocol.cohorts),
+        edit_checks=tuple(
+            replace(e, message=say(f"edit_check.{e.code}.message", e.message)) for e in protocol.edit_checks
+        ),
     )
     for part, words in protocol.part_words.items():
         made.part_words[part] = say(f"part.{part}", words)

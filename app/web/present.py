@@ -536,7 +536,7 @@ class ResultView:
     version: int
     hash: str
     decided: str | None
-    outlook: list[tuple[str, list[str]]]
+    outlook: list[conditions.Part]
 
 
 VERDICT_TITLES = {
@@ -576,14 +576,14 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
         version=published.version,
         hash=published.hash,
         decided=conditions.decided_words(verdict, published.reporter.exactness.decision(verdict)),
-        outlook=conditions.sections(published.changes(verdict)),
+        outlook=conditions.parts(published.changes(verdict)),
     )
 
 
 def _summary(verdict: Verdict, reasons: list[CriterionView], needs: NeedsView) -> str:
     """The sentence below the verdict's title: it adds to the title and does not repeat it."""
     if reasons:
-        named = [coded(one.title, one.code) for one in reasons]
+        named = [explain.coded(one.title, one.code) for one in reasons]
         if len(named) > REASONS_SHOWN:
             named[REASONS_SHOWN - 1 :] = [_more(len(named) - REASONS_SHOWN + 1)]
         return _("{sentence}.", sentence=listed(named))
@@ -601,11 +601,6 @@ def _summary(verdict: Verdict, reasons: list[CriterionView], needs: NeedsView) -
     if not open_:
         return _("{sentence}.", sentence=answers)
     return _("{answers}; it may also depend on {readings}.", answers=answers, readings=depends)
-
-
-def coded(title: str, code: str) -> str:
-    """A criterion by its title and code."""
-    return _("{title} ({code})", title=title, code=code) if code else title
 
 
 def _more(number: int) -> str:
@@ -630,7 +625,7 @@ def _reasons(verdict: Verdict, results: list[CriterionView]) -> list[CriterionVi
 
 def _group_view(verdict: Verdict, group: Group) -> CriterionView:
     members = [result for result in verdict.results if result.criterion.group == group.code]
-    names = listed([coded(member.criterion.title, member.criterion.code) for member in members], "or")
+    names = listed([explain.coded(member.criterion.title, member.criterion.code) for member in members], "or")
     questions = verdict.protocol.question_by_key
     facts = {fact: value for member in members for f in member.deciding for fact, value in f.facts.items()}
     known = [
@@ -736,7 +731,7 @@ def _reading(verdict: Verdict, code: str) -> ReadingView:
 
 def _name(finding: Finding) -> str:
     if finding.criterion is not None:
-        return coded(finding.criterion.title, finding.criterion.code)
+        return explain.coded(finding.criterion.title, finding.criterion.code)
     return _("the admission to {cohort}", cohort=finding.cohort.title) if finding.cohort is not None else ""
 
 

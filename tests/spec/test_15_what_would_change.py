@@ -143,5 +143,5 @@ def test_what_could_still_turn_it() -> None:
     protocol = write({"qtcf": repeat}, {"E1": {"compare": ["qtcf", ">", 470]}})
     (risk,) = changes(protocol, {"qtcf": 460})["risks"]
     assert (risk["fact"], risk["near"]) == ("qtcf", True)
-    assert risk["sentence"] == "Qtcf: above 470 ms, now 460 ms (near the limit)."
+    assert risk["sentence"] == "Qtcf: now 460 ms; would exclude if above 470 ms."
     assert [risk["near"] for risk in changes(protocol, {"qtcf": 300})["risks"]] == [False]
