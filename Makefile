@@ -4,8 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
+RULE_TESTS := tests/spec tests/unit tests/test_cases.py tests/generative
 
-.PHONY: run test lint check bench mutation criteria clean
+.PHONY: run test lint check bench mutation criteria messages clean
 
 run: .venv/run
 	$(BIN)/python -m app serve
@@ -23,12 +24,22 @@ lint: .venv/lint
 bench: .venv/test
 	$(BIN)/python tests/bench/run.py
 
+.PHONY: coverage
+coverage: .venv/test
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(RULE_TESTS) \
+	  --cov=app.rules --cov-branch --cov-report=term-missing --cov-fail-under=100
+
 mutation: .venv/mutation
-	$(BIN)/mutmut run
-	$(BIN)/mutmut results
+	HYPOTHESIS_PROFILE=mutation $(BIN)/mutmut run
+	$(BIN)/python docs/make_mutation.py
 
 criteria: .venv/test
 	$(BIN)/python docs/make_criteria.py
+
+# The interface's messages and the trial's texts in every language: collects what is new, marks what is outdated.
+messages: .venv/test
+	$(BIN)/python docs/make_messages.py
+	-$(BIN)/python -m app translations --update
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis mutants

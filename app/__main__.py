@@ -1,12 +1,15 @@
-"""The command line: python -m app serve | migrate | load | check | screen. One function a command."""
+"""The command line: python -m app serve | migrate | load | check | translations | screen. One function a command."""
 
 import argparse
+import json
 import logging
 import os
 import socket
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -14,18 +17,22 @@ from sqlalchemy.exc import DBAPIError
 
 from app import actions
 from app.errors import Conflict, Misconfigured, PrescreenError
+from app.languages import LANGUAGES
 from app.main import NCT_ID, clock, create_app
-from app.rules import explain
-from app.rules.check import Warning, warnings
+from app.proof.remark import SEVERITIES, Remark, acknowledge
+from app.rules import conditions, explain
+from app.rules.check import warnings
+from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
-from app.rules.protocol import InvalidProtocol
+from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.verdict import Verdict
 from app.settings import Settings
 from app.store import migrate, queries
 from app.store.db import Database
-from app.trials import BUILT_IN, read_trial
+from app.trials import BUILT_IN, Trial, read_acknowledged, read_trial
+from app.trials.translations import Translation, problems, read_translations, update_translations
 from app.web.body import parse_json
-from app.web.published import prepare
+from app.web.published import Published, prepare
 
 ACTOR = "command line"
 
@@ -81,13 +88,52 @@ def load(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def check(options: argparse.Namespace, settings: Settings) -> int:
-    """Look a trial's file over: it must be valid, and what looks like a slip is named."""
+    """Look a trial's file over: it must be valid, and what is probably not meant is named, with somebody who shows it.
+
+    Errors fail; warnings fail with --strict, which also asks for the formal check.
+    """
     _, protocol = read_trial(options.file)
-    found: list[Warning] = list(warnings(protocol))
-    for warning in found:
-        print(f"{warning.place}: {warning.message}")
-    print(f"{options.file.name}: valid, {len(found)} warning{'' if len(found) == 1 else 's'}.")
-    return 1 if found and options.strict else 0
+    acknowledged = read_acknowledged(options.file)
+    remarks = [Remark(slip.place, slip.message, "warning") for slip in warnings(protocol)]
+    proved = find_spec("z3") is not None
+    if proved:
+        from app.proof.check import remarks as formal_remarks  # z3 is optional
+
+        remarks += formal_remarks(protocol)
+        remarks = list(acknowledge(remarks, acknowledged))
+    for remark in remarks:
+        print("\n".join(remark_lines(remark, options.witnesses)))
+    number = Counter(remark.severity for remark in remarks)
+    counts = [f"{number[of]} {of}{'' if number[of] == 1 else 's'}" for of in SEVERITIES]
+    print(f"{options.file.name}: valid, {', '.join(counts)}.")
+    if not proved:
+        print("The formal check was not run, as z3 is not installed: pip install 'prescreen[check]'.")
+    return 1 if number["error"] or (options.strict and (number["warning"] or not proved)) else 0
+
+
+def remark_lines(remark: Remark, always: bool) -> list[str]:
+    """A remark for a person to read. A witness is a participant whom `screen` takes; `always` shows those of notes."""
+    lines = [f"{remark.severity}: {remark.name}", *([f"    {remark.why}"] if remark.why else [])]
+    for witness in remark.witnesses if always or remark.severity != "note" else ():
+        reasons = "; ".join(f"{cohort}: {', '.join(codes)}" for cohort, codes in witness.reasons.items())
+        lines.append(f"    {witness.decision.replace('_', ' ')}{f' ({reasons})' if reasons else ''}, for instance")
+        lines.append(f"    {json.dumps(witness.body)}")
+    return lines
+
+
+def translations(options: argparse.Namespace, settings: Settings) -> int:
+    """Say what of a trial's texts is not translated, or outdated; with --update, bring the files up to date."""
+    _, protocol = read_trial(options.file)
+    if options.update:
+        update_translations(options.file, protocol, [language for language in LANGUAGES if language != "en"])
+    status = 0
+    for translation in read_translations(options.file, protocol):
+        found = problems(translation, protocol)
+        print(f"{translation.language}: {len(translation.texts)} texts, {translation.status}, {len(found)} to do")
+        if options.list:
+            print("\n".join(f"  {problem}" for problem in found))
+        status = 1 if found else status
+    return status
 
 
 def screen(options: argparse.Namespace, settings: Settings) -> int:
@@ -101,20 +147,25 @@ def screen(options: argparse.Namespace, settings: Settings) -> int:
         sys.stdout.buffer.write(published.report(verdict) + b"\n")
     else:
         print(f"{trial.nct_id}, {trial.status.lower()} as of {trial.status_as_of} ({trial.source})")
-        print("\n".join(told(verdict)))
+        print("\n".join(told(verdict, published)))
     return 0
 
 
-def told(verdict: Verdict) -> list[str]:
+def told(verdict: Verdict, published: Published) -> list[str]:
     """A verdict for a person to read in a terminal."""
-    lines = ["", explain.summary(verdict), ""]
+    note = conditions.decided_words(verdict, published.reporter.exactness.decision(verdict))
+    lines = ["", explain.summary(verdict), *([note] if note else []), ""]
     for result in verdict.results:
         words = explain.OUTCOME_WORDS[result.criterion.kind][result.outcome]
         lines.append(f"{result.criterion.code:>4}  {words:<14}  {result.criterion.title}")
         if result.outcome in ("fail", "unknown"):
             lines.append(f"{'':22}{explain.result_reason(result)}")
     lines.append("")
+    queries = raised(verdict.protocol, verdict.context.world)
+    lines += [f"Please check: {explain.query_words(query, verdict.protocol)}" for query in queries]
+    lines += [""] if queries else []
     lines += [f"{cohort.cohort.title}: {cohort.verdict.replace('_', ' ')}" for cohort in verdict.cohorts]
+    lines += conditions.told(published.changes(verdict))
     lines += ["", "It supports a decision; it never makes one."]
     return lines
 
@@ -126,12 +177,21 @@ def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[i
             present = queries.versions(session, trial.nct_id)
         if present:
             return present[-1].version, False
+    translations = read_translations(path, protocol)
     try:
-        with database.write() as session:
-            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        return _publish(database, trial, protocol, translations)
     except Conflict:  # another process loaded it at the same moment
-        with database.write() as session:
-            return actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        return _publish(database, trial, protocol, translations)
+
+
+def _publish(
+    database: Database, trial: Trial, protocol: Protocol, translations: list[Translation]
+) -> actions.Published:
+    with database.write() as session:
+        published = actions.publish_protocol(session, trial=trial, protocol=protocol, at=clock(), actor=ACTOR)
+        for translation in translations:
+            actions.translate_trial(session, nct_id=trial.nct_id, translation=translation, at=clock(), actor=ACTOR)
+    return published
 
 
 def port_number(text: str) -> int:
@@ -161,8 +221,15 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("check", help="look a trial's file over", description=check.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
-    one.add_argument("--strict", action="store_true", help="fail where there is a warning")
+    one.add_argument("--strict", action="store_true", help="fail where there is a warning, or no z3")
+    one.add_argument("--witnesses", action="store_true", help="show the participants behind notes too")
     one.set_defaults(run=check)
+
+    one = commands.add_parser("translations", help="look its translations over", description=translations.__doc__)
+    one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
+    one.add_argument("--update", action="store_true", help="add new texts, and mark what is outdated")
+    one.add_argument("--list", action="store_true", help="name each text that there is still to do")
+    one.set_defaults(run=translations)
 
     one = commands.add_parser("screen", help="evaluate one participant", description=screen.__doc__)
     one.add_argument("file", help="JSON with answers and dates, or - for standard input")

@@ -18,9 +18,10 @@ from app.rules.codec import content_hash
 from app.rules.protocol import Protocol
 from app.store import queries
 from app.store.db import WriteSession
-from app.store.models import Answer, Event, ProtocolRow, QuestionRow, Screening, SiteRow, TrialRow
+from app.store.models import Answer, Event, ProtocolRow, QuestionRow, Screening, SiteRow, TranslationRow, TrialRow
 from app.store.rows import to_rows
 from app.trials import Trial
+from app.trials.translations import Translation
 
 # TRIALS AND PROTOCOLS
 
@@ -111,6 +112,35 @@ def _save_sites(row: TrialRow, trial: Trial) -> None:
     for position, (kept, site) in enumerate(zip(row.sites, trial.sites, strict=True)):
         kept.position = position
         kept.name, kept.city, kept.region, kept.country = site.name, site.city, site.region, site.country
+
+
+def translate_trial(session: WriteSession, *, nct_id: str, translation: Translation, at: datetime, actor: str) -> int:
+    """Keep a translation's texts; gives how many rows that changed.
+
+    A text that is empty in it is dropped; one of another source, which an earlier version may have, stays.
+    """
+    row = queries.trial_row(session, nct_id)
+    if row is None:
+        raise NotFound(f"no trial {nct_id}")
+    of_language = (TranslationRow.trial_id == row.id, TranslationRow.language == translation.language)
+    kept = {(one.path, one.source): one for one in session.scalars(select(TranslationRow).where(*of_language))}
+    changed = 0
+    for path, (source, text) in ((path, (one.source, one.text)) for path, one in translation.texts.items()):
+        known = kept.get((path, source))
+        if known is not None and not text:
+            session.delete(known)
+        elif known is not None and (known.text, known.status) != (text, translation.status):
+            known.text, known.status = text, translation.status
+        elif known is None and text:
+            values = {"language": translation.language, "path": path, "source": source, "text": text}
+            session.add(TranslationRow(trial_id=row.id, status=translation.status, **values))
+        else:
+            continue
+        changed += 1
+    if changed:
+        detail = {"language": translation.language, "status": translation.status, "texts": changed}
+        _record(session, at, actor, "trial.translated", "trial", row.id, detail)
+    return changed
 
 
 # SCREENINGS

@@ -11,7 +11,7 @@ in it: its figure is that of the UK summary of product characteristics of Calcor
 section 4.2. For betamethasone the labelled 0.75 mg is used; some references give 0.6 mg
 (Meikle AW, Tyler FH, American Journal of Medicine 1977;63:200-207).
 
-Standard library only, no I/O. A form is read as it was posted; everything wrong with it
+No I/O. A form is read as it was posted; everything wrong with it
 is reported at once, by the name of the field, and nothing is clamped or guessed.
 """
 
@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
+
+from app.rules.words import N_, _, current, decimal_words
 
 # ---------------------------------------------------------------- errors and limits
 
@@ -57,17 +59,23 @@ class Limits:
 
     @property
     def accepted(self) -> str:
-        return f"{self.name} must be between {self.least} and {self.most} {self.unit}"
+        return _(
+            "{name} must be between {least} and {most} {unit}",
+            name=_(self.name),
+            least=self.least,
+            most=self.most,
+            unit=_(self.unit),
+        )
 
     def holds(self, value: float | Fraction) -> bool:
         return self.least <= value <= self.most
 
 
-QT: Final = Limits("QT", "ms", 200, 800, "412")
-HEART_RATE: Final = Limits("Heart rate", "beats per minute", 20, 300, "72")
-RR: Final = Limits("RR interval", "ms", 200, 3000, "833")
-QTCF: Final = Limits("QTcF", "ms", 200, 800, "430")
-DOSE: Final = Limits("Dose", "mg per day", 0, 2000, "7.5")
+QT: Final = Limits(N_("QT"), N_("ms"), 200, 800, "412")
+HEART_RATE: Final = Limits(N_("Heart rate"), N_("beats per minute"), 20, 300, "72")
+RR: Final = Limits(N_("RR interval"), N_("ms"), 200, 3000, "833")
+QTCF: Final = Limits(N_("QTcF"), N_("ms"), 200, 800, "430")
+DOSE: Final = Limits(N_("Dose"), N_("mg per day"), 0, 2000, "7.5")
 
 # ---------------------------------------------------------------- rounding for display
 
@@ -96,6 +104,11 @@ def plain(value: Fraction) -> str:
             raise ValueError("not a finite decimal")
     text = str(digits.numerator).rjust(places + 1, "0")
     return sign + (f"{text[:-places]}.{text[-places:]}" if places else text)
+
+
+def said(value: float | Fraction, places: int) -> str:
+    """A number for a person: rounded, with the decimal sign of the language."""
+    return decimal_words(plain(tidy(value, places)))
 
 
 # ---------------------------------------------------------------- QTcF
@@ -141,17 +154,17 @@ class Ecg:
 
     @property
     def shown(self) -> str:
-        return plain(tidy(self.qtcf_ms, 1))
+        return said(self.qtcf_ms, 1)
 
     @property
     def steps(self) -> str:
         """The sum with its numbers in it."""
         if self.heart_rate_bpm is not None:
-            root = f"(60 / {plain(self.heart_rate_bpm)})"
+            root = f"(60 / {decimal_words(plain(self.heart_rate_bpm))})"
         else:
             assert self.rr_ms is not None
-            root = plain(self.rr_ms / 1000)
-        return f"{plain(self.qt_ms)} / \N{CUBE ROOT}{root} = {self.shown} ms"
+            root = decimal_words(plain(self.rr_ms / 1000))
+        return f"{decimal_words(plain(self.qt_ms))} / \N{CUBE ROOT}{root} = {self.shown} ms"
 
 
 @dataclass(frozen=True)
@@ -164,13 +177,13 @@ class Qtcf:
     @property
     def shown(self) -> str:
         """The average to a tenth: what is put into the answer's field."""
-        return plain(tidy(self.average_ms, 1))
+        return said(self.average_ms, 1)
 
 
 # ---------------------------------------------------------------- prednisone equivalent
 
-FDA_LABEL: Final = "FDA-approved labelling, dexamethasone tablets, table of equivalent doses"
-CALCORT_SMPC: Final = "UK summary of product characteristics, Calcort 6 mg, section 4.2"
+FDA_LABEL: Final = N_("FDA-approved labelling, dexamethasone tablets, table of equivalent doses")
+CALCORT_SMPC: Final = N_("UK summary of product characteristics, Calcort 6 mg, section 4.2")
 
 
 @dataclass(frozen=True)
@@ -193,21 +206,21 @@ CORTICOSTEROIDS: Final[Mapping[str, Corticosteroid]] = MappingProxyType(
     {
         one.code: one
         for one in (
-            Corticosteroid("prednisone", "Prednisone", Fraction(5), FDA_LABEL),
-            Corticosteroid("prednisolone", "Prednisolone", Fraction(5), FDA_LABEL),
-            Corticosteroid("methylprednisolone", "Methylprednisolone", Fraction(4), FDA_LABEL),
-            Corticosteroid("hydrocortisone", "Hydrocortisone", Fraction(20), FDA_LABEL),
-            Corticosteroid("cortisone", "Cortisone", Fraction(25), FDA_LABEL),
-            Corticosteroid("dexamethasone", "Dexamethasone", Fraction(3, 4), FDA_LABEL),
+            Corticosteroid("prednisone", N_("Prednisone"), Fraction(5), FDA_LABEL),
+            Corticosteroid("prednisolone", N_("Prednisolone"), Fraction(5), FDA_LABEL),
+            Corticosteroid("methylprednisolone", N_("Methylprednisolone"), Fraction(4), FDA_LABEL),
+            Corticosteroid("hydrocortisone", N_("Hydrocortisone"), Fraction(20), FDA_LABEL),
+            Corticosteroid("cortisone", N_("Cortisone"), Fraction(25), FDA_LABEL),
+            Corticosteroid("dexamethasone", N_("Dexamethasone"), Fraction(3, 4), FDA_LABEL),
             Corticosteroid(
                 "betamethasone",
-                "Betamethasone",
+                N_("Betamethasone"),
                 Fraction(3, 4),
                 FDA_LABEL,
-                "Some references take 0.6 mg as equal to 5 mg of prednisone.",
+                N_("Some references take 0.6 mg as equal to 5 mg of prednisone."),
             ),
-            Corticosteroid("triamcinolone", "Triamcinolone", Fraction(4), FDA_LABEL),
-            Corticosteroid("deflazacort", "Deflazacort", Fraction(6), CALCORT_SMPC),
+            Corticosteroid("triamcinolone", N_("Triamcinolone"), Fraction(4), FDA_LABEL),
+            Corticosteroid("deflazacort", N_("Deflazacort"), Fraction(6), CALCORT_SMPC),
         )
     }
 )
@@ -234,14 +247,13 @@ class SteroidLine:
 
     @property
     def shown(self) -> str:
-        return plain(tidy(self.prednisone_mg_per_day, 2))
+        return said(self.prednisone_mg_per_day, 2)
 
     @property
     def steps(self) -> str:
         """The sum with its numbers in it."""
-        return (
-            f"{plain(self.mg_per_day)} mg \N{MULTIPLICATION SIGN} 5 / {plain(self.drug.equals_5_mg)} = {self.shown} mg"
-        )
+        dose, equal = decimal_words(plain(self.mg_per_day)), decimal_words(plain(self.drug.equals_5_mg))
+        return f"{dose} mg \N{MULTIPLICATION SIGN} 5 / {equal} = {self.shown} mg"
 
 
 @dataclass(frozen=True)
@@ -259,7 +271,7 @@ class Prednisone:
     @property
     def shown(self) -> str:
         """The total to a hundredth: what is put into the answer's field."""
-        return plain(tidy(self.total_mg_per_day, 2))
+        return said(self.total_mg_per_day, 2)
 
 
 # ---------------------------------------------------------------- from a posted form
@@ -283,15 +295,25 @@ class Calculation(Generic[W]):
 NUMBER = re.compile(r"(?P<whole>[0-9]{1,6})?(?:(?P<mark>[.,])(?P<part>[0-9]{1,6}))?")
 
 
-def read_number(text: str) -> Fraction | None:
+HALFWIDTH = str.maketrans("０１２３４５６７８９．，", "0123456789.,")  # noqa: RUF001  as Japanese keyboards give them
+
+
+def halfwidth(text: str) -> str:
+    """The text with plain digits, points and commas."""
+    return text.translate(HALFWIDTH)
+
+
+def read_number(text: str, decimal_sign: str = ".") -> Fraction | None:
     """A number as typed, with a decimal point or comma; None for anything else.
 
-    `1,000` is refused: it is a thousand to one reader and one to another.
+    `1,000` is refused: it is a thousand to one reader and one to another. So is `1.000` where the language
+    has a decimal comma.
     """
-    match = NUMBER.fullmatch(text.strip())
+    match = NUMBER.fullmatch(halfwidth(text.strip()))
     if match is None or (match["whole"] is None and match["part"] is None):
         return None
-    if match["mark"] == "," and len(match["part"]) == 3 and (match["whole"] or "0").lstrip("0"):
+    may_group = match["mark"] == "," or (match["mark"] == "." and decimal_sign != ".")
+    if may_group and len(match["part"]) == 3 and (match["whole"] or "0").lstrip("0"):
         return None
     return Fraction(f"{match['whole'] or '0'}.{match['part'] or '0'}")
 
@@ -311,11 +333,13 @@ class _Reader:
         self.errors.append(FieldError(field, message))
 
     def measure(self, field: str, limits: Limits, where: str) -> Fraction | None:
-        number = read_number(self.values[field])
+        number = read_number(self.values[field], current().decimal_sign)
         if number is None:
-            self.fault(field, f"{where}: {limits.name} must be a number, like {limits.example}")
+            example = decimal_words(limits.example)
+            message = _("{name} must be a number, like {example}", name=_(limits.name), example=example)
+            self.fault(field, _("{place}: {complaint}", place=where, complaint=message))
         elif not limits.holds(number):
-            self.fault(field, f"{where}: {limits.accepted}")
+            self.fault(field, _("{place}: {complaint}", place=where, complaint=limits.accepted))
             number = None
         return number
 
@@ -339,7 +363,7 @@ def read_qtcf(posted: Mapping[str, str]) -> Calculation[Qtcf]:
     reader = _Reader(_typed(posted, (name for n in ECG_NUMBERS for name in ecg_fields(n))))
     ecgs = [ecg for n in ECG_NUMBERS if (ecg := _read_ecg(reader, n)) is not None]
     if not ecgs and not reader.errors:
-        reader.fault(ecg_fields(1)[0], "Enter the QT and the heart rate of at least one ECG")
+        reader.fault(ecg_fields(1)[0], _("Enter the QT and the heart rate of at least one ECG"))
     if reader.errors:
         return Calculation(reader.values, errors=tuple(reader.errors))
     mean = average([ecg.qtcf_ms for ecg in ecgs])
@@ -351,21 +375,21 @@ def _read_ecg(reader: _Reader, number: int) -> Ecg | None:
     has_qt, has_rate, has_rr = (bool(reader.values[f]) for f in (qt_field, rate_field, rr_field))
     if not (has_qt or has_rate or has_rr):
         return None
-    where = f"ECG {number}"
+    where = _("ECG {number}", number=number)
     before = len(reader.errors)
     qt = rate = rr = None
     if has_qt:
         qt = reader.measure(qt_field, QT, where)
     else:
-        reader.fault(qt_field, f"{where}: enter the QT in ms, like {QT.example}")
+        reader.fault(qt_field, _("{place}: enter the QT in ms, like {example}", place=where, example=QT.example))
     if has_rate and has_rr:
-        reader.fault(rr_field, f"{where}: enter the heart rate or the RR interval, not both")
+        reader.fault(rr_field, _("{place}: enter the heart rate or the RR interval, not both", place=where))
     elif has_rate:
         rate = reader.measure(rate_field, HEART_RATE, where)
     elif has_rr:
         rr = reader.measure(rr_field, RR, where)
     else:
-        reader.fault(rate_field, f"{where}: enter the heart rate or the RR interval")
+        reader.fault(rate_field, _("{place}: enter the heart rate or the RR interval", place=where))
     if len(reader.errors) > before or qt is None:
         return None
     qtcf = fridericia(
@@ -376,8 +400,13 @@ def _read_ecg(reader: _Reader, number: int) -> Ecg | None:
     if not QTCF.holds(qtcf):
         reader.fault(
             qt_field,
-            f"{where}: these numbers give a QTcF of {plain(tidy(qtcf, 1))} ms, outside "
-            f"{QTCF.least} to {QTCF.most} ms; check them",
+            _(
+                "{place}: these numbers give a QTcF of {value} ms, outside {least} to {most} ms; check them",
+                place=where,
+                value=said(qtcf, 1),
+                least=QTCF.least,
+                most=QTCF.most,
+            ),
         )
         return None
     return Ecg(number, qt, rate, rr, qtcf)
@@ -389,12 +418,16 @@ def read_prednisone(posted: Mapping[str, str]) -> Calculation[Prednisone]:
     reader = _Reader(_typed(posted, names))
     lines = [line for n in STEROID_NUMBERS if (line := _read_line(reader, n)) is not None]
     if not lines and not reader.errors:
-        reader.fault(steroid_fields(1)[0], "Choose a corticosteroid and enter its daily dose")
+        reader.fault(steroid_fields(1)[0], _("Choose a corticosteroid and enter its daily dose"))
     total = sum((line.prednisone_mg_per_day for line in lines), Fraction(0))
     if not reader.errors and not DOSE.holds(total):
         reader.fault(
             steroid_fields(lines[0].number)[1],
-            f"The total is {plain(tidy(total, 2))} mg per day as prednisone, above {DOSE.most}; check the doses",
+            _(
+                "The total is {value} mg per day as prednisone, above {most}; check the doses",
+                value=said(total, 2),
+                most=DOSE.most,
+            ),
         )
     if reader.errors:
         return Calculation(reader.values, errors=tuple(reader.errors))
@@ -406,15 +439,18 @@ def _read_line(reader: _Reader, number: int) -> SteroidLine | None:
     code, dose_text = reader.values[drug_field], reader.values[dose_field]
     if not code and not dose_text:
         return None
-    where = f"Corticosteroid {number}"
+    where = _("Corticosteroid {number}", number=number)
     drug = CORTICOSTEROIDS.get(code)
     if drug is None:
-        reader.fault(drug_field, f"{where}: choose one from the list")
+        reader.fault(drug_field, _("{place}: choose one from the list", place=where))
     dose = None
     if dose_text:
         dose = reader.measure(dose_field, DOSE, where)
     else:
-        reader.fault(dose_field, f"{where}: enter the dose in mg per day, like {DOSE.example}")
+        example = decimal_words(DOSE.example)
+        reader.fault(
+            dose_field, _("{place}: enter the dose in mg per day, like {example}", place=where, example=example)
+        )
     if drug is None or dose is None:
         return None
     return SteroidLine(number, drug, dose, prednisone_equivalent(drug.code, dose))

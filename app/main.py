@@ -49,11 +49,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
         middleware=[Middleware(Guard, allowed_origins=settings.allowed_origins)],
     )
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
     errors.install(app)
-    app.include_router(api.router)
+    app.router.routes.extend(api.router.routes)  # matched at once, without a router of their own
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -40,6 +40,11 @@ def page() -> str:
     parts.append("## Terms\n\n" + "\n".join(f"- **{t.title}**: {words(protocol, t.rule)}" for t in protocol.terms))
     parts.append("## Cohorts\n\n" + "\n".join(cohort_text(protocol, cohort) for cohort in protocol.cohorts))
     parts.append("## Readings\n\n| code | reading | status |\n| --- | --- | --- |\n" + readings_text(protocol))
+    parts.append(
+        "## Edit checks\n\nAnswers that cannot both be true, or hardly. Where one of these rules surely holds, they "
+        "are to be looked at again; no verdict rests on it.\n\n"
+        + "\n".join(f"- {c.code}: {c.message} Raised when {words(protocol, c.rule)}." for c in protocol.edit_checks)
+    )
     parts.append("## Example participants\n\n" + "\n".join(f"- {case['id']}: {case['title']}" for case, _ in examples))
     return "\n\n".join(parts) + "\n"
 

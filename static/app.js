@@ -35,12 +35,14 @@ function hideNotice() {
   notice().hidden = true;
 }
 
-function failed(ctx, text) {
+// The words stand in the page, in its language.
+function failed(ctx, fault) {
   if (ctx?.target?.id !== "page") return;
+  const words = notice().dataset;
   if (ctx.request?.method === "GET") {
-    showNotice("The page could not be loaded", text);
+    showNotice(words.notLoaded, words[fault]);
   } else {
-    showNotice("Your answer was not saved", `${text} What you entered is still on this page; sending it again does no harm.`);
+    showNotice(words.notSaved, `${words[fault]} ${words.kept}`);
   }
 }
 
@@ -53,15 +55,15 @@ document.addEventListener("htmx:before:swap", (event) => {
   const status = ctx.response?.status ?? 0;
   if (status >= 500) {
     event.preventDefault();
-    failed(ctx, "Something went wrong on the server. Try again in a moment.");
+    failed(ctx, "fault");
   } else if (!/\bid="page"/.test(ctx.text ?? "")) {
     event.preventDefault();
-    failed(ctx, `The server gave an unexpected reply (${status}). Reload the page and try again.`);
+    failed(ctx, "unexpected");
   }
 });
 
 document.addEventListener("htmx:error", (event) => {
-  failed(event.detail.ctx, "The server could not be reached. Check the connection and try again.");
+  failed(event.detail.ctx, "unreachable");
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
@@ -114,8 +116,23 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// A text can be copied at a press, where the browser lets a page do so.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    return; // the text is selected, ready to be copied by hand
+  }
+  button.textContent = button.dataset.copied;
+});
+
 // A long page of folds can be opened at once.
 function offerToOpenAll() {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   for (const button of document.querySelectorAll("[data-open-all]")) button.hidden = false;
 }
 

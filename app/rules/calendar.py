@@ -8,11 +8,14 @@ import calendar
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 Unit = Literal["days", "months", "years"]
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+MONTHS_IN: dict[Unit, int] = {"months": 1, "years": 12}
 PARTIAL = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
@@ -28,6 +31,9 @@ class PartialDate:
     first: date
     last: date
 
+    def __hash__(self) -> int:
+        return hash(self.text)  # which takes a tenth of the time and tells nearly all apart
+
     @property
     def is_exact(self) -> bool:
         """Whether the interval is a single day."""
@@ -42,9 +48,10 @@ class PartialDate:
 
     def cut(self, bound: date) -> "PartialDate":
         """The part of the interval that is not after `bound`; the text stays as given."""
-        return replace(self, last=min(self.last, bound))
+        return self if self.last <= bound else replace(self, last=bound)
 
 
+@lru_cache(maxsize=8192)
 def read_partial(text: str) -> PartialDate | None:
     """`YYYY[-MM[-DD]]` as an interval, or None where that is no date between the bounds."""
     match = PARTIAL.fullmatch(text)
@@ -83,7 +90,7 @@ def back(anchor: date, amount: int, unit: Unit) -> date:
     """
     if unit == "days":
         return anchor - timedelta(days=amount)
-    months = anchor.year * 12 + anchor.month - 1 - (amount if unit == "months" else 12 * amount)
+    months = anchor.year * 12 + anchor.month - 1 - amount * MONTHS_IN[unit]
     year, month = divmod(months, 12)
     return date(year, month + 1, min(anchor.day, calendar.monthrange(year, month + 1)[1]))
 
@@ -92,12 +99,21 @@ def first_day_elapsed(since: date, amount: int, unit: Unit) -> date:
     """The first anchor day on which `amount` `unit` have passed since `since`."""
     if unit == "days":
         return since + timedelta(days=amount)
-    months = since.year * 12 + since.month - 1 + (amount if unit == "months" else 12 * amount)
+    months = since.year * 12 + since.month - 1 + amount * MONTHS_IN[unit]
     year, month = divmod(months, 12)
     last = calendar.monthrange(year, month + 1)[1]
     if since.day <= last:
         return date(year, month + 1, since.day)
     return date(year, month + 1, last) + timedelta(days=1)
+
+
+def months_between(since: date, until: date) -> Fraction:
+    """The calendar months from one day to another, exactly: a month that is not over counts by its days."""
+    months = 12 * (until.year - since.year) + until.month - since.month
+    if first_day_elapsed(since, months, "months") > until:
+        months -= 1
+    begun, over = (first_day_elapsed(since, months + n, "months") for n in (0, 1))
+    return months + Fraction((until - begun).days, (over - begun).days)
 
 
 def birthday(birth: date, years: int) -> date:

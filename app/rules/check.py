@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.rules.evaluate import reads
-from app.rules.facts import Age, Choice, FactType, Integer, Many, Number
+from app.rules.facts import Age, Choice, FactType, Integer, Number
 from app.rules.finding import rules_of
 from app.rules.protocol import Protocol
-from app.rules.tree import All, AnyOf, Compare, Includes, IsOneOf, Not, Rule, Term, children, walk
+from app.rules.tree import All, AnyOf, Compare, IsOneOf, Not, Rule, Term, children, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ def warnings(protocol: Protocol) -> Iterator[Warning]:
     yield from _unused(protocol)
     for place, rule in _placed(protocol):
         for node in walk(rule):
-            yield from (Warning(place, message) for message in _odd(protocol, node))
+            if not (place.startswith("edit check") and isinstance(node, IsOneOf)):  # which may ask whether it is given
+                yield from (Warning(place, message) for message in _odd(protocol, node))
 
 
 def _placed(protocol: Protocol) -> Iterator[tuple[str, Rule]]:
@@ -42,11 +43,13 @@ def _placed(protocol: Protocol) -> Iterator[tuple[str, Rule]]:
     for cohort in protocol.cohorts:
         yield f"cohort {cohort.code}", cohort.admits
         yield from ((f"cohort {cohort.code}", rule) for _, rule in cohort.parts)
+    for check in protocol.edit_checks:
+        yield f"edit check {check.code}", check.rule
 
 
 def _unused(protocol: Protocol) -> Iterator[Warning]:
     """Facts, options, terms and readings that decide nothing."""
-    deciding = [rule for place, rule in _placed(protocol) if not place.startswith(("question", "term"))]
+    deciding = [rule for place, rule in _placed(protocol) if not place.startswith(("question", "term", "edit check"))]
     used = set(reads(protocol, deciding))
     for question in protocol.questions:
         if question.key not in used and question.alternative not in used:
@@ -80,10 +83,10 @@ def _odd(protocol: Protocol, node: Rule) -> Iterator[str]:
         yield "not of not"
     if isinstance(node, Compare):
         yield from _range(node, protocol.question_by_key[node.fact].type)
-    if isinstance(node, IsOneOf | Includes):
+    if isinstance(node, IsOneOf):
         type_ = protocol.question_by_key[node.fact].type
-        options = type_.options if isinstance(type_, Choice | Many) else ()
-        if isinstance(node, IsOneOf) and len(node.options) == len(options):
+        assert isinstance(type_, Choice)
+        if len(node.options) == len(type_.options):
             yield f"every option of {node.fact} is named: always true once it is answered"
 
 

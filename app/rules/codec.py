@@ -6,6 +6,7 @@ one key, its kind.
     {all: [rule, ...]}  {any: [rule, ...]}  {not: rule}  {always: true}
     {yes: fact}  {is: {fact: [option, ...]}}  {includes: {fact: [option, ...]}}
     {compare: [fact, ">=", 18]}  {elapsed: [fact, "<", 5, years, as_of]}
+    {exceeds_age: [fact, months, age]}  (in edit checks alone)
     {reading: X7}  {part: expansion}  {term: adult}
 
 Reading is strict: an unknown or a missing key raises `InvalidProtocol` with its place.
@@ -23,6 +24,7 @@ from app.rules.protocol import (
     Asking,
     Cohort,
     Criterion,
+    EditCheck,
     Group,
     InvalidProtocol,
     NamedRule,
@@ -38,6 +40,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -59,7 +62,10 @@ def content_hash(protocol: Protocol) -> str:
 
 def canonical_json(plain: object) -> str:
     """One text for one content: sorted keys, no spaces, ASCII."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(plain)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 # RULES
@@ -80,6 +86,8 @@ def rule_to_plain(rule: Rule) -> Plain:
             content = {fact: list(options)}
         case Compare(fact, comparison, limit):
             content = [fact, comparison, _plain_number(limit)]
+        case ExceedsAge(fact, unit, age):
+            content = [fact, unit, age]
         case Elapsed(fact, comparison, amount, unit, anchor):  # pragma: no branch  # the last kind
             content = [fact, comparison, amount, unit, anchor]
     return {rule.kind: content}
@@ -142,6 +150,13 @@ def _elapsed(content: object, at: str, depth: int) -> Rule:
     raise InvalidProtocol([f"{at}: takes [fact, < or >=, whole number, unit, anchor date]"])
 
 
+def _exceeds_age(content: object, at: str, depth: int) -> Rule:
+    match content:
+        case [str(fact), "months" | "years" as unit, str(age)]:
+            return ExceedsAge(fact, unit, age)
+    raise InvalidProtocol([f"{at}: takes [fact, months or years, age]"])
+
+
 _READERS: dict[str, Callable[[object, str, int], Rule]] = {
     "always": _always,
     "all": lambda content, at, depth: All(_list(content, at, depth)),
@@ -152,6 +167,7 @@ _READERS: dict[str, Callable[[object, str, int], Rule]] = {
     "includes": lambda content, at, depth: Includes(*_options(content, at)),
     "compare": _compare,
     "elapsed": _elapsed,
+    "exceeds_age": _exceeds_age,
     "reading": lambda content, at, depth: ReadingHolds(_name(content, at)),
     "part": lambda content, at, depth: InPart(_name(content, at)),
     "term": lambda content, at, depth: Term(_name(content, at)),
@@ -218,8 +234,8 @@ def _read_options(fields: "_Fields") -> tuple[Option, ...]:
 
 
 def protocol_to_plain(protocol: Protocol) -> Plain:
-    """The plain form of a whole protocol."""
-    return {
+    """The plain form of a whole protocol; `edit_checks` only where there are any, so that old hashes stay."""
+    plain = {
         "nct_id": protocol.nct_id,
         "sections": [{"key": section.key, "title": section.title} for section in protocol.sections],
         "questions": [question_to_plain(question) for question in protocol.questions],
@@ -234,6 +250,8 @@ def protocol_to_plain(protocol: Protocol) -> Plain:
         "criteria": [criterion_to_plain(criterion) for criterion in protocol.criteria],
         "cohorts": [cohort_to_plain(cohort) for cohort in protocol.cohorts],
     }
+    checks = [{"code": c.code, "message": c.message, "rule": rule_to_plain(c.rule)} for c in protocol.edit_checks]
+    return plain | ({"edit_checks": checks} if checks else {})
 
 
 def question_to_plain(question: Question) -> Plain:
@@ -313,6 +331,9 @@ def protocol_from_plain(plain: object) -> Protocol:
             groups=fields.each("groups", lambda f: Group(f.text("code"), f.text("title"))),
             criteria=fields.each("criteria", _criterion),
             cohorts=fields.each("cohorts", _cohort),
+            edit_checks=fields.each(
+                "edit_checks", lambda f: EditCheck(f.text("code"), f.text("message"), f.rule("rule"))
+            ),
         )
 
 
@@ -385,13 +406,15 @@ class _Fields:
         if error is None and self.left:
             raise InvalidProtocol([f"{self.at}: unknown field {', '.join(map(str, self.left))}"])
 
-    def take(self, key: str, accepts: Callable[[object], bool], what: str, default: object = _REQUIRED) -> Any:
+    def given(self, key: str, default: object = _REQUIRED) -> Any:
         value = self.left.pop(key, default)
-        if value is default and default is not _REQUIRED:
-            return default
         if value is _REQUIRED:
             raise InvalidProtocol([f"{self.at}: lacks {key}"])
-        if not accepts(value):
+        return value
+
+    def take(self, key: str, accepts: Callable[[object], bool], what: str, default: object = _REQUIRED) -> Any:
+        value = self.given(key, default)
+        if value is not default and not accepts(value):
             raise InvalidProtocol([f"{self.at}.{key}: takes {what}"])
         return value
 
@@ -404,8 +427,8 @@ class _Fields:
     def whole(self, key: str, default: object = _REQUIRED) -> Any:
         return self.take(key, lambda value: type(value) is int, "a whole number", default)
 
-    def number(self, key: str, default: object = _REQUIRED) -> Any:
-        return self.take(key, is_number, "a number", default)
+    def number(self, key: str) -> Any:
+        return self.take(key, is_number, "a number")
 
     def one_of(self, key: str, values: tuple[str, ...]) -> Any:
         return self.take(key, lambda value: value in values, f"one of {', '.join(values)}")
@@ -418,7 +441,7 @@ class _Fields:
         return tuple(_name(item, f"{self.at}.{key}") for item in self.items(key))
 
     def rule(self, key: str) -> Rule:
-        return rule_from_plain(self.take(key, lambda _: True, "a rule"), f"{self.at}.{key}")
+        return rule_from_plain(self.given(key), f"{self.at}.{key}")
 
     def optional_rule(self, key: str) -> Rule | None:
         return self.rule(key) if key in self.left else None

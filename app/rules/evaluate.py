@@ -6,6 +6,7 @@ are made in `finding`, the verdict over all of them in `verdict`.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from app.rules import calendar
@@ -19,6 +20,7 @@ from app.rules.tree import (
     Compare,
     Comparison,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -29,7 +31,7 @@ from app.rules.tree import (
     Term,
     children,
 )
-from app.rules.truth import UNKNOWN, Truth, all_of, any_of, known, negate
+from app.rules.truth import FALSE, UNKNOWN, Truth, all_of, any_of, known, negate
 
 # What the rules see: every fact's value (None: unknown), the three dates, and every reading that is
 # a leaf (None: open). Fact keys, date names and reading codes never collide (see protocol).
@@ -85,6 +87,33 @@ def _elapsed(rule: Elapsed, context: Context) -> Truth:
     return recent if rule.comparison == "<" else negate(recent)
 
 
+def _exceeds_age(rule: ExceedsAge, context: Context) -> Truth:
+    length, stated, type_ = context.world[rule.fact], context.world[rule.age], _age_type(context.protocol, rule.age)
+    birth: PartialDate | None = context.world[type_.birth_date]
+    if length is None or (birth is None and stated is None):
+        return UNKNOWN
+    months = _exact(length) * (12 if rule.unit == "years" else 1)
+    if birth is not None:
+        consent = context.world["consent_date"]
+        if months <= 12 * (consent.year - birth.last.year - 1):  # clear without counting the days
+            return FALSE
+        return agreed(months > calendar.months_between(day, consent) for day in (birth.last, birth.first))
+    lived = 12 * _exact(stated)
+    # A whole number of years may be one in completed years: then the next year has begun, and is not over.
+    return agreed((months > lived, months >= lived + 12 if lived % 12 == 0 else months > lived))
+
+
+def _age_type(protocol: Protocol, fact: str) -> Age:
+    type_ = protocol.question_by_key[fact].type
+    assert isinstance(type_, Age)
+    return type_
+
+
+def _exact(number: float) -> int | Fraction:
+    """The number as it is written: 2.1 is 21/10, which no float is."""
+    return number if isinstance(number, int) else Fraction(str(number))
+
+
 def _in_part(rule: InPart, context: Context) -> Truth:
     if context.cohort is None:
         return UNKNOWN
@@ -108,6 +137,7 @@ _MEANING: dict[type[Rule], Callable[[Any, Context], Truth]] = {
     Includes: _includes,
     Compare: _compare,
     Elapsed: _elapsed,
+    ExceedsAge: _exceeds_age,
     ReadingHolds: lambda rule, context: known(context.world[rule.code]),
     InPart: _in_part,
     Term: lambda rule, context: decide(context.protocol.term_by_name[rule.name].rule, context),
@@ -163,6 +193,9 @@ def leaf_reads(protocol: Protocol, leaf: Rule) -> Iterable[str]:
         case Elapsed():
             yield leaf.fact
             yield leaf.anchor
+        case ExceedsAge(fact):
+            yield fact
+            yield from number_reads(protocol, leaf.age)
         case ReadingHolds(code):
             yield code
 

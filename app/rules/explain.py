@@ -6,21 +6,23 @@ logic. A value is always named with its fact, and a limit with its comparison.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 
 from app.rules.calendar import PartialDate
+from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, decide, number_reads, numbers
 from app.rules.facts import Age, Choice, Integer, Many, Number, Value
 from app.rules.finding import Finding
 from app.rules.memory import Memory
 from app.rules.protocol import ADMISSION, Protocol, Question
 from app.rules.tree import (
+    FACT_RULES,
     All,
     Always,
     AnyOf,
     Compare,
     Comparison,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -33,79 +35,71 @@ from app.rules.tree import (
 )
 from app.rules.truth import FALSE, TRUE, UNKNOWN, Truth
 from app.rules.verdict import Result, Verdict
+from app.rules.words import (
+    N_,
+    NN_,
+    _,
+    commas,
+    current,
+    date_words,
+    joined,
+    listed,
+    measured,
+    ngettext,
+    number_words,
+    partial_words,
+    semicolons,
+    sentences,
+    unstopped,
+)
 
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-ANCHOR_WORDS = {"as_of": "the day of this evaluation", "consent_date": "consent", "first_dose_date": "the first dose"}
+ANCHOR_WORDS = {
+    "as_of": N_("the day of this evaluation"),
+    "consent_date": N_("consent"),
+    "first_dose_date": N_("the first dose"),
+}
 OPPOSITE: dict[Comparison, Comparison] = {"<": ">=", ">=": "<", "<=": ">", ">": "<="}
-BOUND_WORDS: dict[Comparison, str] = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+BOUND_WORDS: dict[Comparison, str] = {
+    "<": N_("below {limit}"),
+    "<=": N_("at most {limit}"),
+    ">": N_("above {limit}"),
+    ">=": N_("at least {limit}"),
+}
 MAX_NEEDS = 6
-AGE_WORDS: dict[Comparison, str] = {"<": "under", "<=": "at most", ">": "over", ">=": "at least"}
+AGE_WORDS: dict[Comparison, str] = {
+    "<": N_("under {limit}"),
+    "<=": N_("at most {limit}"),
+    ">": N_("over {limit}"),
+    ">=": N_("at least {limit}"),
+}
 
 
 # VALUES IN WORDS
 
 
-def number_words(number: float) -> str:
-    """A number as people write it: no trailing zeros."""
-    return f"{number:.10g}"
-
-
-def date_words(day: date) -> str:
-    """22 November 2026."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
-def partial_words(value: PartialDate) -> str:
-    """22 November 2026, November 2026 or 2026: as exact as it was given."""
-    parts = value.text.split("-")
-    if len(parts) == 1:
-        return parts[0]
-    month = f"{MONTHS[int(parts[1]) - 1]} {parts[0]}"
-    return month if len(parts) == 2 else f"{int(parts[2])} {month}"
-
-
 def value_words(question: Question, value: Value | None) -> str:
     """A fact's value as a person reads it, with its unit."""
     if value is None:
-        return "not known"
+        return _("not known")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, int | float):
-        return _with_unit(question, number_words(value))
+        return _with_unit(question, number_words(value), value)
     if isinstance(value, PartialDate):
         return partial_words(value)
     labels = _labels(question)
     if isinstance(value, tuple):
-        return ", ".join(labels[option] for option in value) or "none"
+        return commas([labels[option] for option in value]) or _("none")
     return labels[value]
 
 
-def _with_unit(question: Question, text: str) -> str:
-    unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-    return f"{text}{'' if unit in ('', '%') else ' '}{_of_one(unit) if text == '1' else unit}"
-
-
-def _of_one(unit: str) -> str:
-    """The unit for a single one: year, cycle. Abbreviations, such as ms, stay."""
-    return unit.removesuffix("s") if len(unit) > 3 else unit
+def _with_unit(question: Question, text: str, number: float) -> str:
+    return measured(text, question.type.unit if isinstance(question.type, Integer | Number | Age) else "", number)
 
 
 def _labels(question: Question) -> dict[str, str]:
-    options = question.type.options if isinstance(question.type, Choice | Many) else ()
-    return {option.value: option.label for option in options}
+    assert isinstance(question.type, Choice | Many)
+    return {option.value: option.label for option in question.type.options}
 
 
 # RULES IN WORDS
@@ -113,12 +107,16 @@ def _labels(question: Question) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A rule in words: `kind` is all, any, not, term or leaf; `truth` is None where nobody is judged."""
+    """A rule in words: `kind` is all, any, not, term or leaf; `truth` is None where nobody is judged.
+
+    `value` is what a leaf found of a participant, in words; empty where that is not known.
+    """
 
     text: str
     kind: str
     truth: Truth | None
     children: "tuple[Outline, ...]" = ()
+    value: str = ""
 
 
 def outline(protocol: Protocol, rule: Rule, context: Context | None = None) -> Outline:
@@ -127,34 +125,46 @@ def outline(protocol: Protocol, rule: Rule, context: Context | None = None) -> O
     match rule:
         case All(rules) | AnyOf(rules):
             below = tuple(outline(protocol, child, context) for child in rules)
-            return Outline("All of" if isinstance(rule, All) else "Any of", rule.kind, truth, below)
+            return Outline(_("All of") if isinstance(rule, All) else _("Any of"), rule.kind, truth, below)
         case Not(child):
-            return Outline("Not", "not", truth, (outline(protocol, child, context),))
+            return Outline(_("Not"), "not", truth, (outline(protocol, child, context),))
         case Term(name):
             term = protocol.term_by_name[name]
             return Outline(term.title, "term", truth, (outline(protocol, term.rule, context),))
-    return Outline(leaf_words(protocol, rule), "leaf", truth)
+    return Outline(leaf_words(protocol, rule), "leaf", truth, value=_found(rule, context))
+
+
+def _found(rule: Rule, context: Context | None) -> str:
+    """The answer that a leaf reads, in words."""
+    if context is None or not isinstance(rule, FACT_RULES):
+        return ""
+    names = [name for name in number_reads(context.protocol, rule.fact) if name in context.protocol.question_by_key]
+    return "" if all(context.world[name] is None for name in names) else gap_words(rule.fact, context)
 
 
 def leaf_words(protocol: Protocol, rule: Rule) -> str:
     """What a leaf asks, in words."""
     match rule:
         case Always(truth):
-            return "Always" if truth else "Never"
+            return _("Always") if truth else _("Never")
         case IsYes(fact):
-            return f"{_label(protocol, fact)}: yes"
+            return _("{label}: {value}", label=_label(protocol, fact), value=_("yes"))
         case IsOneOf(fact, options):
-            return f"{_label(protocol, fact)}: {_or(protocol, fact, options)}"
+            return _("{label}: {value}", label=_label(protocol, fact), value=_or(protocol, fact, options))
         case Includes(fact, options):
-            return f"{_label(protocol, fact)}: includes {_or(protocol, fact, options)}"
+            return _("{label}: includes {value}", label=_label(protocol, fact), value=_or(protocol, fact, options))
         case Compare(fact, comparison, limit):
-            return f"{_label(protocol, fact)}: {_bound(protocol, fact, comparison, limit)}"
+            value = _bound(protocol, fact, comparison, limit)
+            return _("{label}: {value}", label=_label(protocol, fact), value=value)
         case Elapsed(fact):
-            return f"{_label(protocol, fact)}: {_span(rule, TRUE)} before {ANCHOR_WORDS[rule.anchor]}"
+            span = _("{span} before {day}", span=span_words(rule, TRUE), day=_(ANCHOR_WORDS[rule.anchor]))
+            return _("{label}: {value}", label=_label(protocol, fact), value=span)
+        case ExceedsAge(fact):
+            return _("{label}: longer than the participant has lived", label=_label(protocol, fact))
         case ReadingHolds(code):
-            return f"Reading {code}: {protocol.reading_by_code[code].statement}"
+            return _("Reading {code}: {statement}", code=code, statement=protocol.reading_by_code[code].statement)
         case InPart(part):
-            words = _part(part, TRUE)
+            words = _part(protocol, part, TRUE)
             return f"{words[0].upper()}{words[1:]}"
     raise AssertionError(rule)
 
@@ -163,15 +173,15 @@ def rule_words(protocol: Protocol, rule: Rule) -> str:
     """A whole rule in one line of words, brackets where needed; terms by their title."""
     match rule:
         case All(rules):
-            return " AND ".join(_bracketed(protocol, child) for child in rules)
+            return joined(_("{first} AND {next}"), [_bracketed(protocol, child) for child in rules])
         case AnyOf(rules):
-            return " OR ".join(_bracketed(protocol, child) for child in rules)
+            return joined(_("{first} OR {next}"), [_bracketed(protocol, child) for child in rules])
         case Not(child):
-            return f"NOT {_bracketed(protocol, child)}"
+            return _("NOT {rule}", rule=_bracketed(protocol, child))
         case Term(name):
             return protocol.term_by_name[name].title
         case ReadingHolds(code):
-            return f"reading {code}"
+            return _("reading {code}", code=code)
     return leaf_words(protocol, rule)
 
 
@@ -192,18 +202,24 @@ def _or(protocol: Protocol, fact: str, options: Iterable[str]) -> str:
 def _bound(protocol: Protocol, fact: str, comparison: Comparison, limit: float) -> str:
     question = protocol.question_by_key[fact]
     words = AGE_WORDS if isinstance(question.type, Age) else BOUND_WORDS
-    return f"{words[comparison]} {_with_unit(question, number_words(limit))}"
+    return _(words[comparison], limit=_with_unit(question, number_words(limit), limit))
 
 
-def _span(rule: Elapsed, truth: Truth) -> str:
+def span_words(rule: Elapsed, truth: Truth) -> str:
+    """A window in words: at least 28 days, or less than that."""
     less = (rule.comparison == "<") is (truth is TRUE)
-    unit = _of_one(rule.unit) if rule.amount == 1 else rule.unit
-    return f"{'less than' if less else 'at least'} {rule.amount} {unit}"
+    time = measured(str(rule.amount), rule.unit, rule.amount)
+    return _("less than {time}", time=time) if less else _("at least {time}", time=time)
 
 
-def listed(items: list[str], word: str = "and") -> str:
-    """a; a and b; a, b and c."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}" if items else ""
+# QUERIES
+
+
+def query_words(raised: Raised, protocol: Protocol) -> str:
+    """A query in a line: its message, and the answers that it is about."""
+    questions = protocol.question_by_key
+    facts = [f"{questions[fact].label}: {value_words(questions[fact], value)}" for fact, value in raised.facts.items()]
+    return f"{raised.message} {'; '.join(facts)}."
 
 
 # WHY AN OUTCOME IS WHAT IT IS
@@ -243,14 +259,15 @@ def _gap(name: str, context: Context) -> str:
 
 def reason_form(finding: Finding) -> str:
     """The form of the reason, remembered."""
-    return _forms.get(finding.ruling) or _forms.keep(finding.ruling, _reason_form(finding))
+    place = current().language, finding.ruling
+    return _forms.get(place) or _forms.keep(place, _reason_form(finding))
 
 
 def _reason_form(finding: Finding) -> str:
     if finding.outcome == "unknown":
         return _waits(finding)
     if finding.outcome == "not_applicable":
-        return f"Does not apply. {_based(_evidence(finding, finding.rules[:1]))}"
+        return sentences([_("Does not apply."), _based(_evidence(finding, finding.rules[:1]))])
     condition = finding.rules[-1:]
     rest = finding.rules[:-1] if finding.scope is TRUE else ()
     return _based(_evidence(finding, (*condition, *rest)))
@@ -258,7 +275,10 @@ def _reason_form(finding: Finding) -> str:
 
 def _based(evidence: str) -> str:
     """The evidence as a sentence; without any, the rule comes out alike for everybody."""
-    return f"{evidence[0].upper()}{evidence[1:]}." if evidence else "So by the protocol, whatever the answers."
+    if not evidence:
+        return _("So by the protocol, whatever the answers.")
+    sentence = evidence[0].upper() + evidence[1:]
+    return _("{evidence}.", evidence=sentence)
 
 
 def result_reason(result: Result) -> str:
@@ -271,38 +291,61 @@ def result_form(result: Result) -> str:
     if len({finding.outcome for finding in result.deciding}) == 1:
         return reason_form(max(result.deciding, key=lambda finding: len(finding.facts)))
     parts = [
-        f"{finding.cohort.title}: {OUTCOME_WORDS[result.criterion.kind][finding.outcome]}"
+        _(
+            "{label}: {value}",
+            label=finding.cohort.title,
+            value=_(OUTCOME_WORDS[result.criterion.kind][finding.outcome]),
+        )
         for finding in result.deciding
         if finding.cohort is not None
     ]
     details = dict.fromkeys(
         reason_form(finding) for finding in result.deciding if finding.outcome in ("fail", "unknown")
     )
-    return " ".join(["Depends on the cohort.", f"{'; '.join(parts)}.", *details])
+    return sentences([_("Depends on the cohort."), _("{evidence}.", evidence=semicolons(parts)), *details])
 
 
+_OPEN_WORDS = {"unknown": N_("not known"), "not_applicable": N_("does not apply")}
 OUTCOME_WORDS = {
-    "inclusion": {"pass": "met", "fail": "not met", "unknown": "not known", "not_applicable": "does not apply"},
-    "exclusion": {"pass": "clear", "fail": "excludes", "unknown": "not known", "not_applicable": "does not apply"},
-    "review": {"pass": "noted", "fail": "noted", "unknown": "not known", "not_applicable": "does not apply"},
+    "inclusion": {"pass": N_("met"), "fail": N_("not met"), **_OPEN_WORDS},
+    "exclusion": {"pass": N_("clear"), "fail": N_("excludes"), **_OPEN_WORDS},
+    "review": {"pass": N_("noted"), "fail": N_("noted"), **_OPEN_WORDS},
+}
+_OPEN_COUNTS = {
+    "unknown": NN_("{number} not known", "{number} not known"),
+    "not_applicable": NN_("{number} does not apply", "{number} do not apply"),
+}
+OUTCOME_COUNTS = {
+    "inclusion": {
+        "pass": NN_("{number} met", "{number} met"),
+        "fail": NN_("{number} not met", "{number} not met"),
+        **_OPEN_COUNTS,
+    },
+    "exclusion": {
+        "pass": NN_("{number} clear", "{number} clear"),
+        "fail": NN_("{number} excludes", "{number} exclude"),
+        **_OPEN_COUNTS,
+    },
+    "review": dict.fromkeys(("pass", "fail"), NN_("{number} noted", "{number} noted")) | _OPEN_COUNTS,
 }
 
 
 def _waits(finding: Finding) -> str:
-    context, sentences = finding.context, []
+    context, told = finding.context, []
     questions = context.protocol.question_by_key
     absent = [questions[name].label for name in finding.missing if name in questions and context.world[name] is None]
     vague = [name for name in finding.missing if name in questions and context.world[name] is not None]
     if absent:
-        sentences.append(f"Not known: {'; '.join(absent)}.")
+        told.append(_("Not known: {facts}.", facts=semicolons(absent)))
     for name in vague:
-        sentences.append(f"Not exact enough to decide: {questions[name].label} ({_gap(name, context)}).")
+        label, value = questions[name].label, _gap(name, context)
+        told.append(_("Not exact enough to decide: {label} ({value}).", label=label, value=value))
     for name in finding.missing:
         if name not in questions:
-            statement = context.protocol.reading_by_code[name].statement
-            sentences.append(f"Reading {name} is open: {statement.removesuffix('.')}.")
+            statement = unstopped(context.protocol.reading_by_code[name].statement)
+            told.append(_("Reading {code} is open: {statement}.", code=name, statement=statement))
     known = _evidence(finding, finding.rules) if finding.facts else ""
-    return " ".join([*sentences, *([f"Known so far: {known}."] if known else [])])
+    return sentences([*told, *([_("Known so far: {evidence}.", evidence=known)] if known else [])])
 
 
 def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
@@ -318,7 +361,7 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
                 case ReadingHolds(code):
                     readings.setdefault(code)
                 case InPart(part) if finding.outcome != "pass":
-                    parts.setdefault(_part(part, truth))
+                    parts.setdefault(_part(finding.context.protocol, part, truth))
                 case Compare(fact):
                     name = _source(finding.context, fact)
                     if everything or name in finding.facts:
@@ -327,16 +370,24 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
                         phrases.setdefault(fact, [])
                 case Elapsed(fact) if everything or fact in finding.facts:
                     day = _gap(leaf.anchor, finding.context)
-                    remark = f"{_span(leaf, truth)} before {ANCHOR_WORDS[leaf.anchor]} on {day}"
+                    remark = _(
+                        "{span} before {event} on {day}",
+                        span=span_words(leaf, truth),
+                        event=_(ANCHOR_WORDS[leaf.anchor]),
+                        day=day,
+                    )
                     phrases.setdefault(fact, []).append(remark)
                 case IsYes(fact) | IsOneOf(fact) | Includes(fact) if everything or fact in finding.facts:
                     phrases.setdefault(fact, [])
     facts = _fact_phrases(finding.context, phrases, bounds)
-    return "; ".join([*facts, *parts, *_reading_phrases(finding, readings)])
+    return semicolons([*facts, *parts, *_reading_phrases(finding, readings)])
 
 
-def _part(part: str, truth: Truth) -> str:
-    return f"the cohort {'belongs' if truth is TRUE else 'does not belong'} to the {part.replace('_', ' ')} part"
+def _part(protocol: Protocol, part: str, truth: Truth) -> str:
+    words = protocol.part_words.get(part, part.replace("_", " "))
+    if truth is TRUE:
+        return _("the cohort belongs to the {part} part", part=words)
+    return _("the cohort does not belong to the {part} part", part=words)
 
 
 def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
@@ -364,7 +415,7 @@ def _deciding(rule: Rule, context: Context) -> Iterator[tuple[Rule, Truth]]:
 def _source(context: Context, fact: str) -> str:
     """The answer that a number comes from: for an age, the birth date where it is known."""
     names = [name for name in number_reads(context.protocol, fact) if name in context.protocol.question_by_key]
-    return next((name for name in names if context.world[name] is not None), fact)
+    return next(name for name in names if context.world[name] is not None)
 
 
 def _fact_phrases(
@@ -372,12 +423,15 @@ def _fact_phrases(
 ) -> Iterator[str]:
     for fact, remarks in phrases.items():
         question = context.protocol.question_by_key[fact]
-        held = _range(context.protocol, fact, _tightest(bounds.get(fact, [])))
-        remark = ", ".join(dict.fromkeys([*held, *remarks]))
-        yield f"{question.label}: {_gap(fact, context)}" + (f" ({remark})" if remark else "")
+        held = range_words(context.protocol, fact, tightest(bounds.get(fact, [])))
+        remark, value = commas(list(dict.fromkeys([*held, *remarks]))), _gap(fact, context)
+        if remark:
+            yield _("{label}: {value} ({remark})", label=question.label, value=value, remark=remark)
+        else:
+            yield _("{label}: {value}", label=question.label, value=value)
 
 
-def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, float]]:
+def tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, float]]:
     """Of several bounds on one number, the highest lower one and the lowest upper one."""
     lower = [bound for bound in bounds if bound[0] in (">", ">=")]
     upper = [bound for bound in bounds if bound[0] in ("<", "<=")]
@@ -385,13 +439,13 @@ def _tightest(bounds: list[tuple[Comparison, float]]) -> list[tuple[Comparison, 
     return best + ([min(upper, key=lambda bound: (bound[1], bound[0] != "<"))] if upper else [])
 
 
-def _range(protocol: Protocol, fact: str, bounds: list[tuple[Comparison, float]]) -> list[str]:
+def range_words(protocol: Protocol, fact: str, bounds: list[tuple[Comparison, float]]) -> list[str]:
     """The bounds as one remark, which names the unit once: at least 18 and under 75 years."""
     if len(bounds) < 2:
         return [_bound(protocol, fact, *bound) for bound in bounds]
     words = AGE_WORDS if isinstance(protocol.question_by_key[fact].type, Age) else BOUND_WORDS
     (low, least), above = bounds[0], bounds[1]
-    return [f"{words[low]} {number_words(least)} and {_bound(protocol, fact, *above)}"]
+    return [listed([_(words[low], limit=number_words(least)), _bound(protocol, fact, *above)])]
 
 
 def _age_words(context: Context, fact: str) -> str | None:
@@ -401,14 +455,17 @@ def _age_words(context: Context, fact: str) -> str | None:
         return None
     interval = numbers(fact, context)
     assert interval is not None
-    years = " or ".join(number_words(bound) for bound in dict.fromkeys(interval))  # a date spans a year at the most
-    return f"{_with_unit(context.protocol.question_by_key[fact], years)}, born {partial_words(birth)}"
+    bounds = list(dict.fromkeys(interval))
+    years = listed([number_words(bound) for bound in bounds], "or")  # a date spans a year at the most
+    age = _with_unit(context.protocol.question_by_key[fact], years, bounds[0] if len(bounds) == 1 else 2)
+    return _("{age}, born {date}", age=age, date=partial_words(birth))
 
 
 def _reading_phrases(finding: Finding, codes: Iterable[str]) -> Iterator[str]:
     for code in codes:
         if code in finding.readings:
-            yield f"reading {code} taken as {'yes' if finding.context.world[code] else 'no'}"
+            value = _("yes") if finding.context.world[code] else _("no")
+            yield _("reading {code} taken as {value}", code=code, value=value)
 
 
 # THE VERDICT IN A SENTENCE
@@ -418,35 +475,42 @@ def summary(verdict: Verdict) -> str:
     """One sentence on the whole."""
     if verdict.decision == "likely_eligible":
         titles = [cohort.cohort.title for cohort in verdict.cohorts if cohort.verdict == "likely_eligible"]
-        return f"Likely eligible for {listed(titles)}."
+        return _("Likely eligible for {cohorts}.", cohorts=listed(titles))
     if verdict.decision == "excluded":
-        return f"Excluded: {_exclusion(verdict)}."
-    return f"Cannot tell yet: {_needs(verdict)}."
+        return _("Excluded: {reasons}.", reasons=exclusion(verdict))
+    return _("Cannot tell yet: {needs}.", needs=_needs(verdict))
 
 
-def _exclusion(verdict: Verdict) -> str:
+def exclusion(verdict: Verdict) -> str:
+    """What excludes, to go on a sentence."""
     shared = shared_reasons(verdict)
     if shared:
-        return "; ".join(_named_reasons(verdict, shared))
+        return semicolons(_named_reasons(verdict, shared))
     closing = {code for cohort in verdict.cohorts for code in cohort.reasons if ADMISSION not in cohort.reasons}
     if closing:
         names = _named_reasons(verdict, closing)
-        return (
-            f"{listed(names)} {'closes' if len(names) == 1 else 'close'} every cohort that would admit this participant"
+        return ngettext(
+            "{reasons} closes every cohort that would admit this participant",
+            "{reasons} close every cohort that would admit this participant",
+            len(names),
+            reasons=listed(names),
         )
     questions = verdict.protocol.question_by_key
     cited = dict.fromkeys(questions[fact].label for cohort in verdict.cohorts for fact in cohort.admission.facts)
-    return f"no cohort takes this combination of {listed(list(cited))}" if cited else "no cohort takes anybody"
+    if not cited:
+        return _("no cohort takes anybody")
+    return _("no cohort takes this combination of {facts}", facts=listed(list(cited)))
 
 
 def _named_reasons(verdict: Verdict, codes: set[str]) -> list[str]:
     """The reasons in the protocol's order: what excludes, and what is not met."""
-    names = [
-        f"{criterion.title} ({criterion.code}){' not met' if criterion.kind == 'inclusion' else ''}"
-        for criterion in verdict.protocol.criteria
-        if criterion.code in codes
-    ]
-    return names + [f"{group.title} not met" for group in verdict.protocol.groups if group.code in codes]
+    names = []
+    for criterion in verdict.protocol.criteria:
+        if criterion.code in codes:
+            name = _("{title} ({code})", title=criterion.title, code=criterion.code)
+            names.append(_("{criterion} not met", criterion=name) if criterion.kind == "inclusion" else name)
+    groups = [group.title for group in verdict.protocol.groups if group.code in codes]
+    return names + [_("{criterion} not met", criterion=title) for title in groups]
 
 
 def shared_reasons(verdict: Verdict) -> set[str]:
@@ -457,21 +521,38 @@ def shared_reasons(verdict: Verdict) -> set[str]:
 
 def _needs(verdict: Verdict) -> str:
     """What an undetermined verdict waits for, in the cohorts that are still open."""
+    needed = _needed(verdict)
+    needs = _("need {facts}", facts=listed(needed)) if needed else ""
+    codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
+    readings = listed([_("reading {code}", code=code) for code in codes])
+    depends = ngettext(
+        "depends on {readings}, which is open", "depends on {readings}, which are open", len(codes), readings=readings
+    )
+    return semicolons([part for part in (needs, depends if codes else "") if part])
+
+
+def _needed(verdict: Verdict) -> list[str]:
+    """The facts that an undetermined verdict waits for; after so many, their number."""
     waiting = _open_codes(verdict)
     needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
     if len(needed) > MAX_NEEDS:
-        needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
-    needs = f"need {listed(needed)}" if needed else ""
+        rest = len(needed) - MAX_NEEDS + 1
+        others = ngettext("{number} other answer", "{number} other answers", rest, number=rest)
+        needed = [*needed[: MAX_NEEDS - 1], others]
+    return needed
+
+
+def open_words(verdict: Verdict) -> list[str]:
+    """The facts, and the open readings, that an undetermined verdict waits for."""
+    needed = _needed(verdict)
     codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
-    readings = [f"reading {code}" for code in codes]
-    depends = f"depends on {listed(readings)}, which {'is' if len(readings) == 1 else 'are'} open" if readings else ""
-    return "; ".join(part for part in (needs, depends) if part)
+    return [*needed, *[_("reading {code}", code=code) for code in codes]]
 
 
 def _need_words(verdict: Verdict, fact: str) -> str:
     """The fact to ask for; where it was given already, but only partly, a more exact one."""
     label = verdict.protocol.question_by_key[fact].label
-    return label if verdict.participant.answers.get(fact) is None else f"a more exact {label}"
+    return label if verdict.participant.answers.get(fact) is None else _("a more exact {label}", label=label)
 
 
 def _open_codes(verdict: Verdict) -> set[str]:

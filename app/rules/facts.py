@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from app.rules import calendar
 from app.rules.calendar import PartialDate
+from app.rules.words import N_, _, decimal_words, unit_words
 
 Value = bool | int | float | str | tuple[str, ...] | PartialDate
 Answers = Mapping[str, Value | None]
@@ -59,7 +60,7 @@ class YesNo:
     def read(self, raw: object, dates: Dates) -> Value:
         if isinstance(raw, bool):
             return raw
-        raise Refusal("must be true or false")
+        raise Refusal(_("must be true or false"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Choice:
     def read(self, raw: object, dates: Dates) -> Value:
         if isinstance(raw, str) and raw in self.values:
             return raw
-        raise Refusal(f"must be one of {_listed(self.options)}")
+        raise Refusal(_("must be one of {options}", options=_listed(self.options)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,11 @@ class Many:
     def read(self, raw: object, dates: Dates) -> Value:
         allowed = [option.value for option in self.options]
         if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
-            raise Refusal(f"must be a list of {_listed(self.options)}; an empty list says none")
+            raise Refusal(_("must be a list of {options}; an empty list says none", options=_listed(self.options)))
         if len(set(raw)) != len(raw):
-            raise Refusal("must name each option at most once")
+            raise Refusal(_("must name each option at most once"))
         if not set(raw) <= set(allowed):
-            raise Refusal(f"must hold only {_listed(self.options)}")
+            raise Refusal(_("must hold only {options}", options=_listed(self.options)))
         return tuple(value for value in allowed if value in raw)
 
 
@@ -108,11 +109,11 @@ class Integer:
     unit: str = ""
 
     def read(self, raw: object, dates: Dates) -> Value:
-        number = _number(raw, self.minimum, self.maximum, self.unit, "a whole number")
+        number = _number(raw, self.minimum, self.maximum, self.unit, WHOLE)
         if number != int(number):
-            raise Refusal(f"must be a whole number{_range(self.minimum, self.maximum, self.unit)}")
+            raise Refusal(_(WHOLE, range=_range(self.minimum, self.maximum, self.unit)))
         if int(number) % self.step:
-            raise Refusal(f"must be a multiple of {self.step}")
+            raise Refusal(_("must be a multiple of {step}", step=self.step))
         return int(number)
 
 
@@ -126,7 +127,7 @@ class Number:
     unit: str = ""
 
     def read(self, raw: object, dates: Dates) -> Value:
-        return _number(raw, self.minimum, self.maximum, self.unit, "a number")
+        return _number(raw, self.minimum, self.maximum, self.unit, ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Age:
     unit: str = "years"
 
     def read(self, raw: object, dates: Dates) -> Value:
-        return _number(raw, self.minimum, self.maximum, self.unit, "a number")
+        return _number(raw, self.minimum, self.maximum, self.unit, ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +163,14 @@ class Date:
     def read(self, raw: object, dates: Dates) -> Value:
         partial = calendar.read_partial(raw) if isinstance(raw, str) else None
         if partial is None or not (self.partial or partial.is_exact):
-            forms = "YYYY-MM-DD, YYYY-MM or YYYY" if self.partial else "YYYY-MM-DD"
-            raise Refusal(f"must be a date written {forms}, from 1900 to 2199")
+            if self.partial:
+                raise Refusal(_("must be a date written YYYY-MM-DD, YYYY-MM or YYYY, from 1900 to 2199"))
+            raise Refusal(_("must be a date written YYYY-MM-DD, from 1900 to 2199"))
         if self.not_after is None:
             return partial
         bound: date = getattr(dates, self.not_after)
         if partial.first > bound:
-            raise Refusal(f"must not be after {self.not_after} ({bound.isoformat()})")
+            raise Refusal(_("must not be after {date} ({day})", date=self.not_after, day=bound.isoformat()))
         return partial.cut(bound)
 
 
@@ -176,16 +178,23 @@ FactType = YesNo | Choice | Many | Integer | Number | Age | Date
 FACT_TYPES: tuple[type[FactType], ...] = (YesNo, Choice, Many, Integer, Number, Age, Date)
 
 
-def _number(raw: object, minimum: float, maximum: float, unit: str, noun: str) -> int | float:
+WHOLE = N_("must be a whole number {range}")
+ANY = N_("must be a number {range}")
+
+
+def _number(raw: object, minimum: float, maximum: float, unit: str, message: str) -> int | float:
     """The JSON number `raw`; integral floats become ints, so that 70 and 70.0 are one value."""
     number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else math.nan
     if not minimum <= number <= maximum:  # so also for NaN
-        raise Refusal(f"must be {noun}{_range(minimum, maximum, unit)}")
+        raise Refusal(_(message, range=_range(minimum, maximum, unit)))
     return int(number) if number == int(number) else number
 
 
 def _range(minimum: float, maximum: float, unit: str) -> str:
-    return f" from {minimum:.12g} to {maximum:.12g}" + (f" ({unit})" if unit else "")
+    least, most = decimal_words(f"{minimum:.12g}"), decimal_words(f"{maximum:.12g}")
+    if unit:
+        return _("from {least} to {most} ({unit})", least=least, most=most, unit=unit_words(unit))
+    return _("from {least} to {most}", least=least, most=most)
 
 
 def _listed(options: tuple[Option, ...]) -> str:

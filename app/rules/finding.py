@@ -136,7 +136,7 @@ def rules_of(criterion: Criterion | None, cohort: Cohort | None) -> tuple[Rule, 
     if criterion is None:
         assert cohort is not None
         return (cohort.admits,)
-    return (criterion.rule,) if criterion.scope is None else (criterion.scope, criterion.rule)
+    return criterion.rules
 
 
 def judge(criterion: Criterion | None, context: Context) -> tuple[Outcome, Truth, Truth]:
@@ -228,33 +228,33 @@ def _explanation(criterion: Criterion | None, context: Context) -> tuple[str, ..
     if outcome != "unknown":
         return (outcome,)
     rules = rules_of(criterion, context.cohort)
-    return (outcome, *dict.fromkeys(name for rule in rules for name in _open(rule, context)[1]))
+    return (outcome, *dict.fromkeys(name for rule in rules for name in waits(rule, context)[1]))
 
 
-def _open(rule: Rule, context: Context) -> tuple[Truth, list[str]]:
+def waits(rule: Rule, context: Context) -> tuple[Truth, list[str]]:
     """The truth of a rule and, while it is unknown, the names that leave it so.
 
     These are the names of the unknown leaves below unknown rules only.
     """
     if isinstance(rule, All | AnyOf):
-        return _open_together(rule.rules, FALSE if isinstance(rule, All) else TRUE, context)
+        return _wait_together(rule.rules, FALSE if isinstance(rule, All) else TRUE, context)
     if isinstance(rule, Not):
-        truth, names = _open(rule.rule, context)
+        truth, names = waits(rule.rule, context)
         return negate(truth), names
     if isinstance(rule, Term):
-        return _open(context.protocol.term_by_name[rule.name].rule, context)
+        return waits(context.protocol.term_by_name[rule.name].rule, context)
     if isinstance(rule, InPart) and context.cohort is not None:
-        return _open_together([of for part, of in context.cohort.parts if part == rule.part], TRUE, context)
+        return _wait_together([of for part, of in context.cohort.parts if part == rule.part], TRUE, context)
     truth = decide(rule, context)
     return truth, [] if truth is not UNKNOWN else list(leaf_reads(context.protocol, rule))[:1]
 
 
-def _open_together(rules: Iterable[Rule], decisive: Truth, context: Context) -> tuple[Truth, list[str]]:
+def _wait_together(rules: Iterable[Rule], decisive: Truth, context: Context) -> tuple[Truth, list[str]]:
     """All of (where false is decisive) or any of (where true is) the rules."""
     result = negate(decisive)
     names: list[str] = []
     for rule in rules:
-        truth, left = _open(rule, context)
+        truth, left = waits(rule, context)
         if truth is decisive:
             return decisive, []
         if truth is UNKNOWN:
@@ -348,24 +348,38 @@ def passing_day(ruling: Ruling, context: Context) -> date | None:
     A partial date that was cut at its bound stands for all of its days again: on a later day the
     bound is later too.
     """
-    world = {name: context.world[name] for name in (*ruling.names, *ANCHORS)}
-    world |= {name: value.whole for name, value in world.items() if isinstance(value, PartialDate)}
-    context = Context(context.protocol, world, ruling.cohort)
-    for day in sorted(set(_turning_days(context, ruling.rules))):
-        moved: dict[str, Any] = {name: max(day, world[name]) for name in ANCHORS if name in ruling.names}
-        if judge(ruling.criterion, with_values(context, moved))[0] in ("pass", "not_applicable"):
+    return passing_together([Finding(ruling, context)])
+
+
+def passing_together(findings: Iterable[Finding]) -> date | None:
+    """The first day on which the same answers pass all of these together."""
+    pairs = [(finding.ruling, _uncut(finding)) for finding in findings]
+    for day in sorted({day for ruling, context in pairs for day in turning_days(context, ruling.rules)}):
+        if all(_passes_on(day, ruling, context) for ruling, context in pairs):
             return day
     return None
 
 
-def _turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
-    """The later days on which a leaf of the rules turns by itself."""
+def _uncut(finding: Finding) -> Context:
+    """The world of a finding, where partial dates stand for all of their days."""
+    ruling, given = finding.ruling, finding.context.world
+    world = {name: given[name] for name in (*ruling.names, *ANCHORS)}
+    world |= {name: value.whole for name, value in world.items() if isinstance(value, PartialDate)}
+    return Context(finding.context.protocol, world, ruling.cohort)
+
+
+def _passes_on(day: date, ruling: Ruling, context: Context) -> bool:
+    moved: dict[str, Any] = {name: max(day, context.world[name]) for name in ANCHORS if name in ruling.names}
+    return judge(ruling.criterion, with_values(context, moved))[0] in ("pass", "not_applicable")
+
+
+def turning_days(context: Context, rules: Iterable[Rule]) -> Iterable[date]:
+    """The days on which a leaf of the rules turns by itself, those gone by among them."""
     for leaf in leaves(context.protocol, rules):
         if isinstance(leaf, Elapsed):
             value = context.world[leaf.fact]
             if value is not None:
-                day = calendar.first_day_elapsed(value.last, leaf.amount, leaf.unit)
-                yield from [day] if day > context.world[leaf.anchor] else []
+                yield calendar.first_day_elapsed(value.last, leaf.amount, leaf.unit)
         elif isinstance(leaf, Compare):
             yield from _birthdays(context, leaf.fact, _years_turned(leaf))
 
@@ -379,5 +393,4 @@ def _birthdays(context: Context, fact: str, years: int) -> Iterable[date]:
     type_ = context.protocol.question_by_key[fact].type
     birth = context.world[type_.birth_date] if isinstance(type_, Age) else None
     if birth is not None:
-        day = calendar.birthday(birth.last, years)
-        yield from [day] if day > context.world["consent_date"] else []
+        yield calendar.birthday(birth.last, years)

@@ -14,6 +14,7 @@ from app.rules import calendar
 from app.rules.calendar import PartialDate
 from app.rules.facts import ANCHORS, Age, Answers, Dates, Refusal, Value, age_interval
 from app.rules.protocol import Protocol, Question
+from app.rules.words import _
 
 NAME_SHOWN = 80
 
@@ -52,9 +53,9 @@ def read_participant(protocol: Protocol, body: object, today: date) -> Participa
     Raises InvalidParticipant.
     """
     if not isinstance(body, Mapping):
-        raise InvalidParticipant([Complaint("answers", "the body must be an object with the key answers")])
+        raise InvalidParticipant([Complaint("answers", _("the body must be an object with the key answers"))])
     complaints = [
-        Complaint(_shown(key), f"is not accepted here; the body takes {', '.join(FIELDS)}")
+        Complaint(_shown(key), _("is not accepted here; the body takes {names}", names=", ".join(FIELDS)))
         for key in body
         if key not in FIELDS
     ]
@@ -90,7 +91,8 @@ def age_complaints(protocol: Protocol, answers: Answers, dates: Dates) -> Iterat
         allowed = age_interval(None, birth, dates.consent_date)
         assert allowed is not None
         if not allowed[0] - 1 <= math.floor(stated) <= allowed[1] + 1:
-            yield Complaint(question.key, f"does not fit {question.type.birth_date}: give one, or correct one")
+            message = _("does not fit {fact}: give one, or correct one", fact=question.type.birth_date)
+            yield Complaint(question.key, message)
 
 
 def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint]) -> tuple[Dates, bool]:
@@ -106,7 +108,7 @@ def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint
             continue
         day = calendar.read_date(raw) if isinstance(raw, str) else None
         if day is None:
-            complaints.append(Complaint(name, "must be a date written YYYY-MM-DD, from 1900 to 2199"))
+            complaints.append(Complaint(name, _("must be a date written YYYY-MM-DD, from 1900 to 2199")))
             unreadable.add(name)
         given[name] = day or calendar.LATEST
     as_of = given.get("as_of", today)
@@ -114,7 +116,8 @@ def _read_dates(body: Mapping[str, Any], today: date, complaints: list[Complaint
     consent_is_known = ("consent_date" if "consent_date" in given else "as_of") not in unreadable
     dose = given.get("first_dose_date", max(as_of, consent))
     if dose < consent and consent_is_known:
-        complaints.append(Complaint("first_dose_date", f"must not be before consent_date ({consent.isoformat()})"))
+        message = _("must not be before {date} ({day})", date="consent_date", day=consent.isoformat())
+        complaints.append(Complaint("first_dose_date", message))
     return Dates(as_of, consent, max(dose, consent)), consent_is_known
 
 
@@ -122,16 +125,16 @@ def _read_readings(protocol: Protocol, raw: object, complaints: list[Complaint])
     if raw is None:
         return {}
     if not isinstance(raw, Mapping):
-        complaints.append(Complaint("readings", "must be an object of reading codes, each true or false"))
+        complaints.append(Complaint("readings", _("must be an object of reading codes, each true or false")))
         return {}
     settable = [reading.code for reading in protocol.readings if reading.status != "convention"]
     readings = {}
     for code, value in raw.items():
         if code not in settable:
-            message = f"is no reading that can be set; there are {', '.join(settable)}"
+            message = _("is no reading that can be set; there are {codes}", codes=", ".join(settable))
             complaints.append(Complaint(_shown(code), message))
         elif not isinstance(value, bool):
-            complaints.append(Complaint(code, "must be true or false"))
+            complaints.append(Complaint(code, _("must be true or false")))
         else:
             readings[code] = value
     return readings
@@ -141,13 +144,13 @@ def _read_answers(
     protocol: Protocol, raw: object, dates: Dates, complaints: list[Complaint]
 ) -> dict[str, Value | None]:
     if not isinstance(raw, Mapping):
-        complaints.append(Complaint("answers", "must be an object of facts; it may be empty"))
+        complaints.append(Complaint("answers", _("must be an object of facts; it may be empty")))
         return {}
     answers: dict[str, Value | None] = {}
     for key, value in raw.items():
         question = protocol.question_by_key.get(key)
         if question is None:
-            message = "is no fact of this trial; the trial's description lists the facts"
+            message = _("is no fact of this trial; the trial's description lists the facts")
             complaints.append(Complaint(_shown(key), message))
             continue
         try:

@@ -18,6 +18,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -152,6 +153,11 @@ class Criterion:
     group: str | None = None
     readings: tuple[str, ...] = ()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The scope, if there is one, and the rule."""
+        return (self.rule,) if self.scope is None else (self.scope, self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -165,6 +171,18 @@ class Cohort:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(sorted(self.parts, key=lambda part: part[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class EditCheck:
+    """Answers that cannot both be true, or hardly: where `rule` surely holds, the user is asked to check them.
+
+    `message` is one sentence that names each by its label. A check never changes a verdict or blocks anything.
+    """
+
+    code: str
+    message: str
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -182,11 +200,13 @@ class Protocol:
     groups: tuple[Group, ...]
     criteria: tuple[Criterion, ...]
     cohorts: tuple[Cohort, ...]
+    edit_checks: tuple[EditCheck, ...] = ()
     question_by_key: dict[str, Question] = field(init=False, repr=False, compare=False)
     term_by_name: dict[str, NamedRule] = field(init=False, repr=False, compare=False)
     reading_by_code: dict[str, Reading] = field(init=False, repr=False, compare=False)
     criterion_by_code: dict[str, Criterion] = field(init=False, repr=False, compare=False)
     cohort_by_code: dict[str, Cohort] = field(init=False, repr=False, compare=False)
+    part_words: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = list(_Checker(self).faults())
@@ -200,6 +220,8 @@ class Protocol:
             ("cohort_by_code", "code", self.cohorts),
         ):
             object.__setattr__(self, name, {getattr(item, key): item for item in items})
+        parts = {part: part.replace("_", " ") for cohort in self.cohorts for part, _ in cohort.parts}
+        object.__setattr__(self, "part_words", parts)
 
 
 # VALIDATION
@@ -233,6 +255,7 @@ class _Checker:
         yield from self._questions()
         yield from self._criteria()
         yield from self._cohorts()
+        yield from self._edit_checks()
 
     def _names(self) -> Iterator[str]:
         protocol = self.protocol
@@ -244,7 +267,7 @@ class _Checker:
         )
         codes = [criterion.code for criterion in protocol.criteria]
         codes += [group.code for group in protocol.groups] + [cohort.code for cohort in protocol.cohorts]
-        codes += [reading.code for reading in protocol.readings]
+        codes += [reading.code for reading in protocol.readings] + [check.code for check in protocol.edit_checks]
         for what, names, pattern in (*keys, ("code", codes, _CODE)):
             for name in sorted({name for name in names if names.count(name) > 1}):
                 yield f"{what} {name}: is given twice"
@@ -271,10 +294,10 @@ class _Checker:
         for question in protocol.questions:
             at = f"question {question.key}"
             yield from ((f"{at} {name}", getattr(question, name)) for name in ("text", "label", "why"))
-            unit = question.type.unit if isinstance(question.type, Integer | Number | Age) else ""
-            if unit or isinstance(question.type, Age):
-                yield f"{at} unit", unit
-            options = question.type.options if isinstance(question.type, Choice | Many) else ()
+            type_ = question.type
+            if isinstance(type_, Integer | Number | Age) and (type_.unit or isinstance(type_, Age)):
+                yield f"{at} unit", type_.unit
+            options = type_.options if isinstance(type_, Choice | Many) else ()
             yield from ((f"{at} option", text) for option in options for text in (option.value, option.label))
             yield f"{at} asking source", question.asking.source
             hints = [question.hint, *(option.hint for option in options)]
@@ -290,6 +313,8 @@ class _Checker:
             yield f"group {group.code} title", group.title
         for cohort in protocol.cohorts:
             yield f"cohort {cohort.code} title", cohort.title
+        for check in protocol.edit_checks:
+            yield f"edit check {check.code} message", check.message
 
     def _questions(self) -> Iterator[str]:
         sections = {section.key for section in self.protocol.sections}
@@ -323,6 +348,8 @@ class _Checker:
         for node in walk(rule):
             if isinstance(node, FACT_RULES):
                 yield node.fact
+                if isinstance(node, ExceedsAge):
+                    yield node.age
             elif isinstance(node, Term):
                 yield from self._facts(rules[node.name])
 
@@ -406,8 +433,7 @@ class _Checker:
             yield f"{at}: no group {criterion.group}"
         if criterion.kind != "inclusion":
             yield f"{at}: only an inclusion criterion can be in a group"
-        rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-        if any(isinstance(rule, InPart) for top in rules for rule in walk(top)):
+        if any(isinstance(rule, InPart) for top in criterion.rules for rule in walk(top)):
             yield f"{at}: a criterion of a group cannot depend on the part"
 
     def _cohorts(self) -> Iterator[str]:
@@ -420,12 +446,33 @@ class _Checker:
                 yield f"{at}: names a part twice"
             yield from self._known_readings(at, cohort.readings)
 
+    def _edit_checks(self) -> Iterator[str]:
+        """A check compares answers with each other, and nothing else."""
+        for check in self.protocol.edit_checks:
+            at = f"edit check {check.code}"
+            faults = list(self._rule(at, check.rule, parts=False, terms=self._all_terms(), intervals=True))
+            yield from faults
+            if faults:
+                continue
+            if self._reads_reading(check.rule):
+                yield f"{at}: rests on a reading, which is no answer"
+            if len(set(self._facts(check.rule))) < 2:
+                yield f"{at}: needs two answers that it compares"
+
+    def _reads_reading(self, rule: Rule) -> bool:
+        rules = {term.name: term.rule for term in self.protocol.terms}
+        nodes = list(walk(rule))
+        opened = [rules[node.name] for node in nodes if isinstance(node, Term)]
+        return any(isinstance(node, ReadingHolds) for node in nodes) or any(map(self._reads_reading, opened))
+
     def _known_readings(self, at: str, codes: tuple[str, ...]) -> Iterator[str]:
         for code in codes:
             if code not in self.readings:
                 yield f"{at}: no reading {code}"
 
-    def _rule(self, at: str, rule: Rule, *, parts: bool, terms: set[str], depth: int = 0) -> Iterator[str]:
+    def _rule(
+        self, at: str, rule: Rule, *, parts: bool, terms: set[str], intervals: bool = False, depth: int = 0
+    ) -> Iterator[str]:
         if depth + (self.heights.get(rule.name, 0) if isinstance(rule, Term) else 0) > MAX_DEPTH:
             yield f"{at}: is nested deeper than {MAX_DEPTH}, terms opened"
             return
@@ -437,10 +484,15 @@ class _Checker:
             yield f"{at}: no part {rule.part} here"
         if isinstance(rule, ReadingHolds):
             yield from self._reading(at, rule)
-        if isinstance(rule, FACT_RULES):
+        if isinstance(rule, ExceedsAge):
+            if not intervals:
+                yield f"{at}: {rule.kind} stands in edit checks alone"
+            yield from self._exceeds_age(at, rule)
+        elif isinstance(rule, FACT_RULES):
             yield from self._fact(at, rule)
         for number, child in enumerate(children(rule), start=1):
-            yield from self._rule(f"{at}.{rule.kind}[{number}]", child, parts=parts, terms=terms, depth=depth + 1)
+            below = f"{at}.{rule.kind}[{number}]"
+            yield from self._rule(below, child, parts=parts, terms=terms, intervals=intervals, depth=depth + 1)
 
     def _reading(self, at: str, rule: ReadingHolds) -> Iterator[str]:
         reading = self.readings.get(rule.code)
@@ -480,3 +532,12 @@ class _Checker:
         most = {"days": 36_600, "months": 1200, "years": 100}.get(rule.unit, 0)
         if not 0 <= rule.amount <= most:
             yield f"{at}: elapsed reaches at most 100 years"
+
+    def _exceeds_age(self, at: str, rule: ExceedsAge) -> Iterator[str]:
+        interval, age = self.questions.get(rule.fact), self.questions.get(rule.age)
+        if interval is None or not isinstance(interval.type, Integer | Number):
+            yield f"{at}: {rule.kind} needs a number, and {rule.fact} is none"
+        if age is None or not isinstance(age.type, Age):
+            yield f"{at}: {rule.kind} needs an age, and {rule.age} is none"
+        if rule.unit not in ("months", "years"):
+            yield f"{at}: {rule.kind} counts months or years"

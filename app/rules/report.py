@@ -6,20 +6,26 @@ The same verdict always gives the same bytes, whatever is remembered.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.calendar import PartialDate
-from app.rules.evaluate import Context
+from app.rules.edit_checks import Raised
+from app.rules.evaluate import Context, World, number_reads, reads
+from app.rules.exact import Exactness
 from app.rules.explain import GAP
-from app.rules.facts import Age, Date
+from app.rules.facts import ANCHORS, Choice, Integer, Many, YesNo, to_json
+from app.rules.finding import rules_of
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
 from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
+from app.rules.words import ENGLISH, speaking
 
-REMEMBERED = 16384
+REMEMBERED = 65_536
 
 
 def report(verdict: Verdict, head: bytes) -> bytes:
@@ -38,111 +44,199 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii
 class Reporter:
     """Writes the verdicts under one protocol, and remembers the pieces that recur.
 
-    For all participants with the same ruling there is one template: in it `%(name)b` stands where
-    the participant's own value belongs in words, and `%(=name)b` where it belongs in JSON.
+    All participants with the same ruling share a form. Its gaps for what is chosen (an option, yes or no) are
+    filled once for all who chose the same; what is measured, and all dates, is filled in for each participant.
     """
 
     def __init__(self, protocol: Protocol, head: bytes) -> None:
+        self._protocol = protocol
         self._head = b"{" + head
-        self._cohorts = {c.code: dumps({"code": c.code, "title": c.title})[:-1] + b"," for c in protocol.cohorts}
+        heads = [dumps({"code": cohort.code, "title": cohort.title})[:-1] + b"," for cohort in protocol.cohorts]
+        self._cohorts = [head.replace(b"%", b"%%") for head in heads]
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
-        self._templates: Memory[bytes] = Memory(REMEMBERED)
-        self._fillings: dict[bytes, Memory[bytes]] = {}
-        for question in protocol.questions:
-            if not isinstance(question.type, Date | Age):  # which are said differently from date to date
-                self._fillings |= {gap.encode(): Memory(REMEMBERED) for gap in (question.key, f"={question.key}")}
+        self._forms: Memory[_Form] = Memory(REMEMBERED)
+        self._pieces: Memory[bytes] = Memory(REMEMBERED)
+        self._fillings: Memory[bytes] = Memory(REMEMBERED)
+        gaps = [gap for name in (*protocol.question_by_key, *ANCHORS) for gap in (name, f"={name}")]
+        self._reads = {gap.encode(): itemgetter(*_read_by(protocol, gap)) for gap in gaps}
+        self._in_time: dict[bytes, tuple[int, Callable[[World], object]]] = {}
+        for number, criterion in enumerate(protocol.criteria):
+            names = itemgetter(*dict.fromkeys((*reads(protocol, rules_of(criterion, None)), *ANCHORS)))
+            self._in_time |= {(gap + criterion.code).encode(): (number, names) for gap in (PASSES, CHANGES)}
 
     def report(self, verdict: Verdict) -> bytes:
-        """The JSON object of a verdict."""
-        dates = verdict.participant.dates
-        values = _Values(verdict.context, self._fillings)
-        written = self._templates.get
+        """The JSON object of a verdict: in English, whatever language is spoken around it."""
+        with speaking(ENGLISH):
+            return self._report(verdict)
+
+    def _report(self, verdict: Verdict) -> bytes:
+        dates, context = verdict.participant.dates, verdict.context
+        body = b"".join(
+            (
+                b"".join(self._cohort_forms(verdict.cohorts, context)),
+                b'],"groups":',
+                dumps(verdict.groups),
+                b',"criteria":[',
+                b",".join([self._criterion_form(line, context) for line in verdict.lines]),
+            )
+        )
         return b"".join(
             (
                 self._head,
                 f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
+                b',"exact":',
+                self._exact(verdict),
                 b',"cohorts":[',
-                b",".join([self._cohort(cohort, values) for cohort in verdict.cohorts]),
-                b'],"groups":',
-                dumps(verdict.groups),
-                b',"criteria":[',
-                b",".join(
-                    [
-                        self._in_time(line, verdict, values)
-                        if line.may_pass
-                        else (written(line) or self._criterion(line, verdict)) % values
-                        for line in verdict.lines
-                    ]
-                ),
+                body % _Fillings(verdict, self),
                 b'],"missing":[',
                 b",".join([self._missing(missing) for missing in verdict.missing]),
                 b'],"depends_on":',
                 _codes(verdict.depends_on),
                 b',"review":',
                 _codes(verdict.review),
+                b',"queries":',
+                b"[%b]" % b",".join([self._query(raised) for raised in verdict.queries]),
                 b"}",
             )
         )
 
-    def _criterion(self, line: Line, verdict: Verdict) -> bytes:
-        """The template of a criterion."""
-        return self._templates.get(line) or self._templates.keep(line, _template(_plain(line, verdict.context)))
+    def filling(self, gap: bytes, verdict: Verdict) -> bytes:
+        """What belongs into a gap, remembered by all that it depends on."""
+        context = verdict.context
+        if gap in self._in_time:
+            number, pick = self._in_time[gap]
+            line = verdict.lines[number]
+            key: object = (gap, line, pick(context.world))
+            found = self._fillings.get(key)
+            return found if found is not None else self._fillings.keep(key, _passing(gap, line, context))
+        key = (gap, self._reads[gap](context.world))
+        found = self._fillings.get(key)
+        return found if found is not None else self._fillings.keep(key, _filling(gap.decode(), context))
 
-    def _in_time(self, line: Line, verdict: Verdict, values: "_Values") -> bytes:
-        """A criterion whose failure may pass as time goes on. From which day is the participant's own."""
-        finding = Result(line, verdict.context).deciding[0]
-        day = finding.passes_from
-        values[PASSES] = b"null" if day is None else dumps(day.isoformat())
-        values[CHANGES] = dumps(finding.ruling.can_change if day is None else "time")
-        return self._criterion(line, verdict) % values
+    @cached_property
+    def exactness(self) -> Exactness:
+        """What finds exact verdicts under the protocol."""
+        return Exactness(self._protocol)
 
-    def _cohort(self, cohort: CohortVerdict, values: "_Values") -> bytes:
-        admission = self._templates.get(cohort.admits) or self._templates.keep(
-            cohort.admits,
-            _template({"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}),
-        )
-        decided = (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open), admission % values)
-        return b'%b"verdict":"%b","reasons":%b,"open":%b,"admission":%b}' % (
-            self._cohorts[cohort.cohort.code],
-            *decided,
-        )
+    def _exact(self, verdict: Verdict) -> bytes:
+        """The verdict that every completion of the missing answers agrees on, and why where this one waits."""
+        if verdict.decision != "undetermined":
+            return b'{"verdict":"%b","note":null}' % verdict.decision.encode()
+        decision = self.exactness.decision(verdict)
+        return dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
+
+    def _criterion_form(self, line: Line, context: Context) -> bytes:
+        form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
+        return form.chosen(context, self._pieces)
+
+    def _cohort_forms(self, cohorts: Iterable[CohortVerdict], context: Context) -> Iterator[bytes]:
+        comma = b""
+        for cohort, head in zip(cohorts, self._cohorts, strict=True):
+            yield comma
+            yield head
+            comma = b"},"
+            standing = (cohort.reasons, cohort.open)
+            yield self._pieces.get(standing) or self._pieces.keep(
+                standing,
+                b'"verdict":"%b","reasons":%b,"open":%b,"admission":'
+                % (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open)),
+            )
+            admits = cohort.admits
+            form = self._forms.get(admits) or self._forms.keep(admits, _Form(self._protocol, _plain_admission(cohort)))
+            yield form.chosen(context, self._pieces)
+        yield b"}"
 
     def _missing(self, missing: Missing) -> bytes:
-        waiting = (_codes(missing.criteria), _codes(missing.cohorts))
-        return b'%b,"criteria":%b,"cohorts":%b}' % (self._questions[missing.fact], *waiting)
+        return self._pieces.get(missing) or self._pieces.keep(
+            missing,
+            b'%b,"criteria":%b,"cohorts":%b}'
+            % (self._questions[missing.fact], _codes(missing.criteria), _codes(missing.cohorts)),
+        )
+
+    def _query(self, raised: Raised) -> bytes:
+        key = (raised.code, *raised.facts.items())
+        return self._pieces.get(key) or self._pieces.keep(key, dumps(query_plain(raised)))
 
 
-class _Values(dict[bytes, bytes]):
-    """What fills a participant's templates; each value is worked out when it is first asked for."""
+class _Form:
+    """A piece of the report with gaps for the participant's own values.
 
-    def __init__(self, context: Context, recurring: dict[bytes, Memory[bytes]]) -> None:
-        self.context, self.recurring = context, recurring
+    `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON.
+    """
+
+    __slots__ = ("_chosen", "_gapped", "_open", "_pick")
+
+    def __init__(self, protocol: Protocol, plain: object) -> None:
+        self._gapped = dumps(plain).replace(b"%", b"%%")
+        found = dict.fromkeys((gap[1] or gap[2]).decode() for gap in _GAP.finditer(self._gapped))
+        self._chosen = [gap for gap in found if _is_chosen(protocol, gap)]
+        names = dict.fromkeys(gap.removeprefix("=") for gap in self._chosen)
+        self._pick: Callable[[World], object] | None = itemgetter(*names) if names else None
+        self._open = self._filled({})
+
+    def chosen(self, context: Context, pieces: Memory[bytes]) -> bytes:
+        """The form with what is chosen filled in; the other gaps, and doubled percent signs, stay."""
+        if self._pick is None:
+            return self._open
+        key = (self, self._pick(context.world))
+        return pieces.get(key) or pieces.keep(key, self._filled({gap: _filling(gap, context) for gap in self._chosen}))
+
+    def _filled(self, fillings: Mapping[str, bytes]) -> bytes:
+        def filled(gap: re.Match[bytes]) -> bytes:
+            name = gap[1] or gap[2]
+            filling = fillings.get(name.decode())
+            return b"%%(%b)b" % name if filling is None else filling.replace(b"%", b"%%")
+
+        return _GAP.sub(filled, self._gapped)
+
+
+def _is_chosen(protocol: Protocol, gap: str) -> bool:
+    question = protocol.question_by_key.get(gap.removeprefix("="))
+    return question is not None and isinstance(question.type, YesNo | Choice | Many | Integer)
+
+
+class _Fillings(dict[bytes, bytes]):
+    """What fills the gaps for one participant; each is worked out when it is first asked for."""
+
+    __slots__ = ("_reporter", "_verdict")
+
+    def __init__(self, verdict: Verdict, reporter: Reporter) -> None:
+        self._verdict, self._reporter = verdict, reporter
 
     def __missing__(self, gap: bytes) -> bytes:
-        name = gap.decode()
-        value = self.context.world[name.removeprefix("=")]
-        recurring = self.recurring.get(gap)
-        if recurring is None:
-            filling = self._filling(name, value)
-        else:
-            filling = recurring.get(value) or recurring.keep(value, self._filling(name, value))
-        self[gap] = filling
+        filling = self[gap] = self._reporter.filling(gap, self._verdict)
         return filling
 
-    def _filling(self, name: str, value: Any) -> bytes:
-        if name.startswith("="):
-            return dumps(value.text if isinstance(value, PartialDate) else value)
-        return dumps(explain.gap_words(name, self.context))[1:-1]
+
+def _read_by(protocol: Protocol, gap: str) -> Iterable[str]:
+    """The names on whose values a gap's filling depends."""
+    return number_reads(protocol, gap) if gap in protocol.question_by_key else (gap.removeprefix("="),)
 
 
-PASSES, CHANGES = b"=@passes_from", b"=@can_change"  # no fact is called so
-_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=@?\w+)\\u0000"|\\u0000(\w+)\\u0000)')
+def _filling(gap: str, context: Context) -> bytes:
+    if gap.startswith("="):
+        value = context.world[gap[1:]]
+        return dumps(value.text if isinstance(value, PartialDate) else value)
+    return dumps(explain.gap_words(gap, context))[1:-1]
 
 
-def _template(plain: object) -> bytes:
-    return _GAP.sub(lambda gap: b"%%(%b)b" % (gap[1] or gap[2]), dumps(plain).replace(b"%", b"%%"))
+PASSES, CHANGES = "=@passes_from ", "=@can_change "  # and the criterion's code; no fact is called so
+_GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=[^"\\]+)\\u0000"|\\u0000(\w+)\\u0000)')
+
+
+def _passing(gap: bytes, line: Line, context: Context) -> bytes:
+    """From which day a failure passes as time goes on, or by what it may; the day is the participant's own."""
+    finding = Result(line, context).deciding[0]
+    if gap.startswith(CHANGES.encode()):
+        return dumps(finding.can_change)
+    day = finding.passes_from
+    return b"null" if day is None else dumps(day.isoformat())
+
+
+def _plain_admission(cohort: CohortVerdict) -> dict[str, Any]:
+    return {"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}
 
 
 def _plain(line: Line, context: Context) -> dict[str, Any]:
@@ -159,12 +253,18 @@ def _plain(line: Line, context: Context) -> dict[str, Any]:
         "reason": explain.result_form(result),
         "facts": {fact: value if isinstance(value, bool) else _gap(f"={fact}") for fact, value in facts.items()},
         "readings": readings_of(criterion),
-        "can_change": _gap(CHANGES.decode()) if line.may_pass else can_change,
-        "passes_from": _gap(PASSES.decode()) if line.may_pass else None,
+        "can_change": _gap(CHANGES + criterion.code) if line.may_pass else can_change,
+        "passes_from": _gap(PASSES + criterion.code) if line.may_pass else None,
     }
     if "" not in line.rulings:
         plain["by_cohort"] = {code: ruling.outcome for code, ruling in line.rulings.items()}
     return plain
+
+
+def query_plain(raised: Raised) -> dict[str, Any]:
+    """A raised edit check as plain data."""
+    facts = {fact: to_json(value) for fact, value in raised.facts.items()}
+    return {"code": raised.code, "message": raised.message, "facts": facts}
 
 
 def _gap(name: str) -> str:
@@ -173,8 +273,7 @@ def _gap(name: str) -> str:
 
 def readings_of(criterion: Criterion) -> list[str]:
     """The readings that concern a criterion: those it names and those its rules hold."""
-    rules = [criterion.rule, *([criterion.scope] if criterion.scope is not None else [])]
-    leaves = [node.code for rule in rules for node in walk(rule) if isinstance(node, ReadingHolds)]
+    leaves = [node.code for rule in criterion.rules for node in walk(rule) if isinstance(node, ReadingHolds)]
     return sorted({*criterion.readings, *leaves}, key=lambda code: (len(code), code))
 
 

@@ -2,28 +2,32 @@
 
 Two values of a fact on which every leaf of some rules comes out alike have one trait for these
 rules: 81 kg and 82 kg, where only 10 kg is a limit. Participants with the same traits get the same
-ruling, so rulings can be remembered by them. A trait is a number that means nothing by itself.
+ruling, so rulings can be remembered by them.
+
+A trait is a small number that means nothing by itself; 0 is that of an unknown value. All traits of
+a participant are one whole number, each trait in bits of its own. So they are put together by
+adding, and a mask picks those that concern some rules.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import count
-from operator import itemgetter
+from collections.abc import Iterable, Mapping
+from threading import Lock
 
 from app.rules.evaluate import Context, World, decide, leaf_reads, leaves
 from app.rules.facts import ANCHORS
 from app.rules.memory import Memory
+from app.rules.participant import Participant
 from app.rules.protocol import Protocol
 from app.rules.tree import Rule
 
 REMEMBERED = 4096
-
-Key = Callable[[Sequence[int]], object]
+DATES_REMEMBERED = 64
+_NO_DATES: World = dict.fromkeys(ANCHORS)
 
 
 class Traits:
     """The traits of participants for several sets of rules at once.
 
-    `keys` has for each set what picks the traits that concern it from those of a world.
+    `masks` has for each set the mask of the traits that concern it, `size` is the number of all bits.
     """
 
     def __init__(self, protocol: Protocol, sets: Iterable[Iterable[Rule]]) -> None:
@@ -31,19 +35,48 @@ class Traits:
         by_name: dict[str, list[frozenset[Rule]]] = {}
         for name, seen in dict.fromkeys(view for views in wanted for view in views):
             by_name.setdefault(name, []).append(seen)
-        self._facts = [_Fact(protocol, name, seen) for name, seen in by_name.items()]
-        places = {view: place for place, view in enumerate((f.name, seen) for f in self._facts for seen in f.views)}
-        self.keys: list[Key] = [_picking([places[view] for view in views]) for views in wanted]
+        self.size = 0
+        places: dict[tuple[str, frozenset[Rule]], int] = {}
+        facts = []
+        for name, views in by_name.items():
+            fields = []
+            for seen in views:
+                width = (3 ** len(seen)).bit_length()  # every way in which the leaves can fall, and unknown
+                places[name, seen] = (2**width - 1) << self.size
+                fields.append((seen, self.size))
+                self.size += width
+            facts.append(_Fact(protocol, name, fields))
+        self.masks = [sum(places[view] for view in views) for views in wanted]
+        self._facts = {fact.name: fact for fact in facts}
+        self._known: dict[str, Memory[int]] = {fact.name: Memory(REMEMBERED) for fact in facts}
+        self._of_dates: Memory[dict[str, Memory[int]]] = Memory(DATES_REMEMBERED)
+        self._readings = {r.code: r.value for r in protocol.readings if r.code in self._facts}
+        self._settled = self._of_readings({})
 
-    def of(self, world: World) -> list[int]:
-        """The traits of all that a world says."""
-        dates = tuple([world[name] for name in ANCHORS])
-        traits: list[int] = []
-        for fact in self._facts:
-            value = world[fact.name]
-            key = (value, dates) if fact.is_dated and value is not None else value
-            traits += fact.known.get(key) or fact.traits(key, value, world)
+    def of(self, participant: Participant) -> int:
+        """The traits of all that a participant's answers, dates and readings say."""
+        dates = participant.dates
+        days = (dates.as_of, dates.consent_date, dates.first_dose_date)
+        known = self._of_dates.get(days) or self._of_dates.keep(days, self._on(days))
+        traits = self._of_readings(participant.readings) if participant.readings else self._settled
+        for name, value in participant.answers.items():
+            if value is not None and name in known:
+                found = known[name].get(value)
+                traits += self._anew(known[name], name, value, days) if found is None else found
         return traits
+
+    def _on(self, days: object) -> dict[str, Memory[int]]:
+        """What is known on these dates: of the facts that are held against them, nothing yet."""
+        dated = {name: Memory[int](REMEMBERED) for name, fact in self._facts.items() if fact.is_dated}
+        return self._known | dated
+
+    def _anew(self, known: Memory[int], name: str, value: object, days: Iterable[object]) -> int:
+        return known.keep(value, self._facts[name].traits(value, dict(zip(ANCHORS, days, strict=True))))
+
+    def _of_readings(self, given: Mapping[str, bool]) -> int:
+        values = {code: given.get(code, value) for code, value in self._readings.items()}
+        known = {code: value for code, value in values.items() if value is not None}
+        return sum([self._facts[code].traits(value, _NO_DATES) for code, value in known.items()])
 
 
 def _views(protocol: Protocol, rules: Iterable[Rule]) -> list[tuple[str, frozenset[Rule]]]:
@@ -56,29 +89,25 @@ def _views(protocol: Protocol, rules: Iterable[Rule]) -> list[tuple[str, frozens
     return [(name, frozenset(seen)) for name, seen in found.items()]
 
 
-def _picking(places: list[int]) -> Key:
-    return itemgetter(*places) if places else lambda traits: ()
-
-
 class _Fact:
-    """One name in the world, and the sets of leaves that read it: for each of them a value has a trait."""
+    """One name in the world, and the sets of leaves that read it, each with the bits where its traits begin."""
 
-    def __init__(self, protocol: Protocol, name: str, views: list[frozenset[Rule]]) -> None:
-        self.protocol, self.name = protocol, name
-        self.views = views
-        self.known: Memory[tuple[int, ...]] = Memory(REMEMBERED)
-        self._leaves = list(dict.fromkeys(leaf for seen in self.views for leaf in seen))
+    def __init__(self, protocol: Protocol, name: str, fields: list[tuple[frozenset[Rule], int]]) -> None:
+        self.protocol, self.name, self._fields = protocol, name, fields
+        self._leaves = list(dict.fromkeys(leaf for seen, _ in fields for leaf in seen))
         read = {other for leaf in self._leaves for other in leaf_reads(protocol, leaf)}
         self.is_dated = not read.isdisjoint(ANCHORS)
         self._blank: dict[str, object] = dict.fromkeys(read)
-        self._numbers: dict[object, int] = {}
-        self._next = count()
+        self._numbers: list[dict[object, int]] = [{} for _ in fields]
+        self._numbering = Lock()
 
-    def traits(self, key: object, value: object, world: World) -> tuple[int, ...]:
-        """The value's traits, worked out with every other fact unknown, and remembered by `key`."""
-        alone = self._blank | {name: world[name] for name in ANCHORS} | {self.name: value}
-        context = Context(self.protocol, alone)
+    def traits(self, value: object, dates: World) -> int:
+        """The traits of a value that is known, worked out with every other fact unknown."""
+        context = Context(self.protocol, {**self._blank, **dates, self.name: value})
         truths = {leaf: decide(leaf, context).value for leaf in self._leaves}
-        falls = [(value is None, number, *(truths[leaf] for leaf in seen)) for number, seen in enumerate(self.views)]
-        traits = tuple(self._numbers.setdefault(fall, next(self._next)) for fall in falls)
-        return self.known.keep(key, traits)
+        traits = 0
+        with self._numbering:
+            for (seen, start), numbers in zip(self._fields, self._numbers, strict=True):
+                fall = tuple(truths[leaf] for leaf in seen)
+                traits += numbers.setdefault(fall, len(numbers) + 1) << start
+        return traits

@@ -1,4 +1,4 @@
-"""The rule tree: twelve kinds of node, all frozen. This module says what can be written.
+"""The rule tree: thirteen kinds of node, all frozen. This module says what can be written.
 
 What a node means stands in `evaluate`; that its names and types fit is checked by the `Protocol`
 it stands in.
@@ -124,7 +124,35 @@ class Term:
     name: str
 
 
-Rule = Always | All | AnyOf | Not | IsYes | IsOneOf | Includes | Compare | Elapsed | ReadingHolds | InPart | Term
+@dataclass(frozen=True, slots=True)
+class ExceedsAge:
+    """An interval (a number of months or years) is longer than the participant has lived at consent.
+
+    `age` is the age question. It stands in edit checks alone, never in a rule that decides: what says how a
+    rule can be turned (`traits`, `domain`, `search`) need not know a leaf that reads two facts.
+    """
+
+    kind: ClassVar[str] = "exceeds_age"
+    fact: str
+    unit: Unit
+    age: str
+
+
+Rule = (
+    Always
+    | All
+    | AnyOf
+    | Not
+    | IsYes
+    | IsOneOf
+    | Includes
+    | Compare
+    | Elapsed
+    | ExceedsAge
+    | ReadingHolds
+    | InPart
+    | Term
+)
 RULES: tuple[type[Rule], ...] = (
     Always,
     All,
@@ -135,11 +163,12 @@ RULES: tuple[type[Rule], ...] = (
     Includes,
     Compare,
     Elapsed,
+    ExceedsAge,
     ReadingHolds,
     InPart,
     Term,
 )
-FACT_RULES = (IsYes, IsOneOf, Includes, Compare, Elapsed)
+FACT_RULES = (IsYes, IsOneOf, Includes, Compare, Elapsed, ExceedsAge)
 
 
 def children(rule: Rule) -> "tuple[Rule, ...]":

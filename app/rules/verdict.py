@@ -7,15 +7,15 @@ nothing remembered it gives the same verdicts.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from typing import Any, Literal, NamedTuple
 
+from app.rules.edit_checks import EditChecks, Raised
 from app.rules.evaluate import Context
 from app.rules.finding import OUTCOMES, Finding, Outcome, Ruling, rule_on, rules_of
 from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import ADMISSION, Cohort, Criterion, Protocol
-from app.rules.traits import Key, Traits
+from app.rules.traits import Traits
 from app.rules.tree import InPart, Rule, children
 from app.rules.truth import TRUE, any_of
 
@@ -45,6 +45,9 @@ class Line:
         raised = any(rulings[code].truth is TRUE for code in self.deciding)
         self.may_pass = self.outcome == "fail" and rulings[self.deciding[0]].may_pass
         self.is_raised = criterion.kind == "review" and self.outcome != "not_applicable" and raised
+        self.route = next(iter(rulings.values())).route  # of a group's criteria, which are the same for all cohorts
+        matters = self.can_exclude or self.must_wait or self.varies or self.is_raised
+        self.is_plain = not (matters or self.missing or self.depends_on)
 
     def of(self, cohort: Cohort) -> Ruling:
         """The ruling for one cohort."""
@@ -117,6 +120,7 @@ class Verdict:
     missing: tuple[Missing, ...]
     depends_on: tuple[str, ...]
     review: tuple[str, ...]
+    queries: tuple[Raised, ...]
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
@@ -146,12 +150,15 @@ class Evaluator:
         self._order = {question.key: number for number, question in enumerate(protocol.questions)}
         self._blank |= {r.code: r.value for r in protocol.readings if r.status != "convention"}
         self._admitting = _Admitting(protocol, remember)
-        self._criteria = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
-        rules = [rules for each in self._criteria for rules in (each.rules[:1], each.rules)]
-        self._traits = Traits(protocol, [self._admitting.rules, *rules])
-        self._admitting.key, *keys = self._traits.keys
-        for each, *pair in zip(self._criteria, keys[::2], keys[1::2], strict=True):
-            each.of_scope, each.of_all = [_with_last(key) for key in pair] if each.is_by_cohort else pair
+        self._checks = EditChecks(protocol, remember)
+        made = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
+        rules = [rules for each in made for rules in (each.rules[:1], each.rules)]
+        self._traits = Traits(protocol, [self._admitting.rules, self._checks.rules, *rules])
+        self._admitting_mask, self._checks_mask, *masks = self._traits.masks
+        closed = (2 ** len(protocol.cohorts) - 1) << self._traits.size
+        for each, *pair in zip(made, masks[::2], masks[1::2], strict=True):
+            each.scope_mask, each.mask = [mask | (closed if each.is_by_cohort else 0) for mask in pair]
+        self._criteria = [(each.outside.get, each.scope_mask, each.inside.get, each.mask, each) for each in made]
         self._groups = {
             group.code: [number for number, criterion in enumerate(protocol.criteria) if criterion.group == group.code]
             for group in protocol.groups
@@ -171,22 +178,23 @@ class Evaluator:
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on one participant."""
-        context = Context(self.protocol, self.world(participant))
-        traits = self._traits.of(context.world)
-        admissions = self._admitting.admissions(traits, context)
-        traits.append(admissions.number)
+        world = self.world(participant)
+        context = Context(self.protocol, world)
+        traits = self._traits.of(participant)
+        queries = self._checks.raised(traits & self._checks_mask, world)
+        admissions = self._admitting.admissions(traits & self._admitting_mask, context)
+        traits |= admissions.bits << self._traits.size
         lines = [
-            each.outside.get(each.of_scope(traits))
-            or each.inside.get(each.of_all(traits))
-            or each.anew(traits, context, admissions.closed)
-            for each in self._criteria
+            outside(traits & scope) or inside(traits & mask) or each.anew(traits, context, admissions.closed)
+            for outside, scope, inside, mask, each in self._criteria
         ]
         groups = {
-            code: OUTCOMES[any_of([lines[number].rulings[""].route for number in numbers])]
+            code: OUTCOMES[any_of([lines[number].route for number in numbers])]
             for code, numbers in self._groups.items()
         }
-        cohorts = _cohort_verdicts(context, admissions.rulings, lines, groups)
-        depends = admissions.depends_on.union(*[line.depends_on for line in lines if line.depends_on])
+        telling = [line for line in lines if not line.is_plain]
+        cohorts = _cohort_verdicts(context, admissions.rulings, telling, groups)
+        depends = admissions.depends_on.union(*[line.depends_on for line in telling if line.depends_on])
         return Verdict(
             protocol=self.protocol,
             participant=participant,
@@ -195,9 +203,10 @@ class Evaluator:
             cohorts=cohorts,
             groups=groups,
             lines=tuple(lines),
-            missing=_all_missing(self._order, lines, cohorts),
+            missing=_all_missing(self._order, telling, cohorts),
             depends_on=tuple([r.code for r in self.protocol.readings if r.code in depends]) if depends else (),
-            review=tuple([line.criterion.code for line in lines if line.is_raised]),
+            review=tuple([line.criterion.code for line in telling if line.is_raised]),
+            queries=queries,
         )
 
 
@@ -214,13 +223,12 @@ class _Lines:
         self.is_by_cohort = any(reads_part(rule) for rule in self.rules)
         self.outside: Memory[Line] = Memory(remember)
         self.inside: Memory[Line] = Memory(remember)
-        self.of_scope: Key
-        self.of_all: Key
+        self.scope_mask = self.mask = 0  # of the traits, see Evaluator
         self._cohorts: dict[str, Cohort | None] = {"": None}
         if self.is_by_cohort:
             self._cohorts = {cohort.code: cohort for cohort in protocol.cohorts}
 
-    def anew(self, traits: list[int], context: Context, closed: frozenset[str]) -> Line:
+    def anew(self, traits: int, context: Context, closed: frozenset[str]) -> Line:
         """The line of a participant whom the cohorts in `closed` do not admit, worked out and remembered."""
         rulings = {
             code: rule_on(self.criterion, Context(context.protocol, context.world, cohort))
@@ -228,16 +236,16 @@ class _Lines:
         }
         line = Line(self.criterion, rulings, closed)
         if len(self.rules) == 1 or all(ruling.outcome == "not_applicable" for ruling in rulings.values()):
-            return self.outside.keep(self.of_scope(traits), line)
-        return self.inside.keep(self.of_all(traits), line)
+            return self.outside.keep(traits & self.scope_mask, line)
+        return self.inside.keep(traits & self.mask, line)
 
 
 class _Admissions(NamedTuple):
-    """The rulings on the admissions to all cohorts, and the codes of those closed, as a set and as a trait."""
+    """The rulings on the admissions to all cohorts, and those closed, as codes and as one bit each."""
 
     rulings: tuple[Ruling, ...]
     closed: frozenset[str]
-    number: int
+    bits: int
     depends_on: frozenset[str]
 
 
@@ -247,27 +255,18 @@ class _Admitting:
     def __init__(self, protocol: Protocol, remember: int) -> None:
         self.cohorts = protocol.cohorts
         self.rules = tuple(cohort.admits for cohort in protocol.cohorts)
-        self.key: Key
         self._known: Memory[_Admissions] = Memory(remember)
-        self._numbers: dict[frozenset[str], int] = {}
-        self._next = count()
 
-    def admissions(self, traits: list[int], context: Context) -> _Admissions:
-        """The admissions of a participant with these traits."""
-        key = self.key(traits)
-        return self._known.get(key) or self._known.keep(key, self._anew(context))
+    def admissions(self, traits: int, context: Context) -> _Admissions:
+        """The admissions of a participant; `traits` are those that concern `rules`."""
+        return self._known.get(traits) or self._known.keep(traits, self._anew(context))
 
     def _anew(self, context: Context) -> _Admissions:
         rulings = [rule_on(None, Context(context.protocol, context.world, cohort)) for cohort in self.cohorts]
-        decided = zip(self.cohorts, rulings, strict=True)
-        closed = frozenset(cohort.code for cohort, ruling in decided if ruling.outcome == "fail")
-        number = self._numbers.setdefault(closed, next(self._next))
+        closed = [number for number, ruling in enumerate(rulings) if ruling.outcome == "fail"]
+        codes = frozenset(self.cohorts[number].code for number in closed)
         depends_on = frozenset(name for ruling in rulings for name in ruling.depends_on)
-        return _Admissions(tuple(rulings), closed, number, depends_on)
-
-
-def _with_last(key: Key) -> Key:
-    return lambda traits: (key(traits), traits[-1])
+        return _Admissions(tuple(rulings), codes, sum(1 << number for number in closed), depends_on)
 
 
 def reads_part(rule: Rule) -> bool:
@@ -281,21 +280,27 @@ def _cohort_verdicts(
     excluding = [line for line in lines if line.can_exclude]
     waiting = [line for line in lines if line.must_wait]
     varying = [line for line in lines if line.varies]
-    verdicts, known = [], {}
+    verdicts = []
+    known: dict[tuple[Outcome, ...], tuple[Decision, tuple[str, ...], tuple[str, ...]]] = {}
     for admission in admissions:
         assert admission.cohort is not None
         cohort = admission.cohort
-        outcomes = tuple([line.of(cohort).outcome for line in varying])
-        if outcomes not in known:
-            known[outcomes] = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
-        reasons, waits = known[outcomes]
-        if admission.outcome == "fail":
-            reasons = (*reasons, ADMISSION)
-        elif admission.outcome == "unknown":
-            waits = (*waits, ADMISSION)
-        verdict: Decision = "excluded" if reasons else "undetermined" if waits else "likely_eligible"
+        key = (admission.outcome, *[line.of(cohort).outcome for line in varying])
+        standing = known.get(key)
+        if standing is None:
+            reasons, waits = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
+            if admission.outcome == "fail":
+                reasons = (*reasons, ADMISSION)
+            elif admission.outcome == "unknown":
+                waits = (*waits, ADMISSION)
+            standing = known[key] = _stands(reasons, waits), reasons, waits
+        verdict, reasons, waits = standing
         verdicts.append(CohortVerdict(cohort, verdict, admission, reasons, waits, context))
     return tuple(verdicts)
+
+
+def _stands(reasons: tuple[str, ...], waits: tuple[str, ...]) -> Decision:
+    return "excluded" if reasons else "undetermined" if waits else "likely_eligible"
 
 
 def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
@@ -303,7 +308,8 @@ def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome
     failing = [
         line.criterion
         for line in excluding
-        if line.of(cohort).outcome == "fail" and groups.get(line.criterion.group or "", "fail") == "fail"
+        if (not line.varies or line.of(cohort).outcome == "fail")
+        and groups.get(line.criterion.group or "", "fail") == "fail"
     ]
     covered = {criterion.group for criterion in failing}
     bare = [group for group, outcome in groups.items() if outcome == "fail" and group not in covered]
@@ -312,7 +318,7 @@ def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome
 
 def _waits(cohort: Cohort, waiting: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
     """What is unknown for the cohort, admission apart; a group counts as a whole."""
-    open_ = [line.criterion.code for line in waiting if line.of(cohort).outcome == "unknown"]
+    open_ = [line.criterion.code for line in waiting if not line.varies or line.of(cohort).outcome == "unknown"]
     return (*open_, *[group for group, outcome in groups.items() if outcome == "unknown"])
 
 
@@ -328,15 +334,15 @@ def _all_missing(
     order: Mapping[str, int], lines: Iterable[Line], cohorts: Iterable[CohortVerdict]
 ) -> tuple[Missing, ...]:
     """What leaves a criterion unknown, or the admission to a cohort that nothing else excludes."""
-    criteria: dict[str, list[str]] = {}
-    admissions: dict[str, list[str]] = {}
+    criteria: dict[str, tuple[str, ...]] = {}
+    admissions: dict[str, tuple[str, ...]] = {}
     for line in lines:
         for name in line.missing:
-            criteria.setdefault(name, []).append(line.criterion.code)
+            criteria[name] = (*criteria.get(name, ()), line.criterion.code)
     for cohort in cohorts:
         if cohort.verdict == "undetermined":
             for name in cohort.admits.missing:
-                admissions.setdefault(name, []).append(cohort.cohort.code)
-    names = criteria.keys() | admissions.keys()
+                admissions[name] = (*admissions.get(name, ()), cohort.cohort.code)
+    names = criteria.keys() | admissions.keys() if admissions else criteria
     facts = sorted([name for name in names if name in order], key=order.__getitem__)  # no open readings
-    return tuple([Missing(fact, tuple(criteria.get(fact, ())), tuple(admissions.get(fact, ()))) for fact in facts])
+    return tuple([Missing(fact, criteria.get(fact, ()), admissions.get(fact, ())) for fact in facts])

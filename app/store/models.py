@@ -29,7 +29,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.rules.facts import ANCHORS, FACT_TYPES
 from app.rules.protocol import STATUSES
-from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, InPart, ReadingHolds, Term
+from app.rules.translation import TRANSLATION_STATUSES
+from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, ExceedsAge, InPart, ReadingHolds, Term
 
 NAMING: Final = {
     "pk": "pk_%(table_name)s",
@@ -143,6 +144,24 @@ class ProtocolRow(Base):
     status: Mapped[str]
     content_hash: Mapped[str]
     published_at: Mapped[datetime | None]
+
+
+class TranslationRow(Base):
+    """One text of a trial's protocols in another language.
+
+    `source` says by its hash which English text it translates, so it serves every version of the protocol that has
+    that text. Unlike the protocol it may be corrected at any time.
+    """
+
+    __tablename__ = "translation"
+    __table_args__ = (_one_of("status", TRANSLATION_STATUSES), CheckConstraint("length(source) = 12", name="source"))
+
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    status: Mapped[str]
 
 
 class Owned(Base):
@@ -321,6 +340,15 @@ class CohortReadingRow(Owned):
     reading_code: Mapped[str]
 
 
+class EditCheckRow(Owned):
+    """Answers that hardly go together; when they are there is a rule."""
+
+    __tablename__ = "edit_check"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str]
+
+
 _COMPARING = ("compare", "elapsed")
 
 
@@ -328,7 +356,8 @@ class RuleNodeRow(Owned):
     """One node of a rule tree: an adjacency list.
 
     The owner says whose rule it is and which of its rules: criterion E13 rule. Nodes are numbered in
-    reading order, each after the one above it, so a tree cannot hold a circle.
+    reading order, each after the one above it, so a tree cannot hold a circle. `name` is the reading, the
+    part, the term, or the age against which an interval is held.
     """
 
     __tablename__ = "rule_node"
@@ -339,18 +368,18 @@ class RuleNodeRow(Owned):
         Index("uq_rule_node_root", "protocol_id", "owner_kind", "owner_key", "role", unique=True,
               sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
         CheckConstraint("parent_id < id", name="parent_comes_first"),
-        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part")),
+        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part", "edit_check")),
         _one_of("role", ("relevant", "rule", "scope", "admits")),
         _one_of("kind", tuple(rule.kind for rule in RULES)),
         _one_of("comparison", COMPARISONS),
         _one_of("unit", UNITS),
         _one_of("anchor", ANCHORS),
         _only_for("fact", tuple(rule.kind for rule in FACT_RULES)),
-        _only_for("name", (ReadingHolds.kind, InPart.kind, Term.kind)),
+        _only_for("name", (ExceedsAge.kind, ReadingHolds.kind, InPart.kind, Term.kind)),
         _only_for("truth", ("always",)),
         _only_for("comparison", _COMPARING),
         _only_for("amount", _COMPARING),
-        _only_for("unit", ("elapsed",)),
+        _only_for("unit", ("elapsed", ExceedsAge.kind)),
         _only_for("anchor", ("elapsed",)),
     )  # fmt: skip
 
@@ -395,6 +424,7 @@ OWNED: Final[tuple[type[Owned], ...]] = (
     CohortRow,
     CohortPartRow,
     CohortReadingRow,
+    EditCheckRow,
     RuleNodeRow,
     RuleOptionRow,
 )

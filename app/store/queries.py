@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import ReadSession, is_writing
-from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TrialRow, raw_answer
+from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -73,6 +73,22 @@ def load_protocol(session: ReadSession, protocol_id: int) -> Protocol:
         return session.scalars(select(model).where(model.protocol_id == protocol_id).order_by(model.position)).all()
 
     return from_rows(nct_id, rows)
+
+
+class Translated(NamedTuple):
+    """A trial's texts in another language, by path and source, and whether all of them were reviewed."""
+
+    texts: dict[tuple[str, str], str]
+    is_reviewed: bool
+
+
+def translation(session: ReadSession, nct_id: str, language: str) -> Translated:
+    """The trial's texts in a language; none where it was not translated."""
+    columns = TranslationRow.path, TranslationRow.source, TranslationRow.text, TranslationRow.status
+    of_language = TrialRow.nct_id == _searchable(nct_id), TranslationRow.language == language
+    rows = session.execute(select(*columns).join(TrialRow).where(*of_language)).all()
+    texts = {(path, source): text for path, source, text, _ in rows}
+    return Translated(texts, all(status == "reviewed" for *_, status in rows))
 
 
 def trial(session: ReadSession, nct_id: str) -> Trial:

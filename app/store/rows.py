@@ -14,6 +14,7 @@ from app.rules.protocol import (
     Asking,
     Cohort,
     Criterion,
+    EditCheck,
     Group,
     NamedRule,
     Protocol,
@@ -27,6 +28,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -43,6 +45,7 @@ from app.store.models import (
     CohortRow,
     CriterionReadingRow,
     CriterionRow,
+    EditCheckRow,
     GroupRow,
     Owned,
     QuestionOptionRow,
@@ -87,6 +90,7 @@ def _tables(protocol: Protocol) -> Iterator[tuple[type[Owned], Iterable[Row]]]:
     yield CohortRow, _numbered({"code": each.code, "title": each.title} for each in protocol.cohorts)
     yield CohortPartRow, [row for each in protocol.cohorts for row in _part_rows(each)]
     yield CohortReadingRow, _concerning("cohort_code", protocol.cohorts)
+    yield EditCheckRow, _numbered({"code": each.code, "message": each.message} for each in protocol.edit_checks)
     yield RuleNodeRow, [row for row, _ in nodes]
     yield (
         RuleOptionRow,
@@ -172,6 +176,8 @@ def _owned_rules(protocol: Protocol) -> Iterator[tuple[Owner, Rule | None]]:
         yield ("cohort", cohort.code, "admits"), cohort.admits
         for part, rule in cohort.parts:
             yield _part_owner(cohort.code, part), rule
+    for check in protocol.edit_checks:
+        yield ("edit_check", check.code, "rule"), check.rule
 
 
 def _part_owner(cohort: str, part: str) -> Owner:
@@ -211,6 +217,8 @@ def _operands(rule: Rule) -> Row:
             filled = {"fact": fact, "comparison": comparison, "amount": limit}
         case Elapsed(fact, comparison, amount, unit, anchor):
             filled = {"fact": fact, "comparison": comparison, "amount": amount, "unit": unit, "anchor": anchor}
+        case ExceedsAge(fact, unit, age):
+            filled = {"fact": fact, "unit": unit, "name": age}
         case ReadingHolds(name) | InPart(name) | Term(name):
             filled = {"name": name}
     return dict.fromkeys(_OPERAND_COLUMNS) | filled
@@ -238,6 +246,9 @@ def from_rows(nct_id: str, rows: Reader) -> Protocol:
         groups=tuple(Group(row.code, row.title) for row in rows(GroupRow)),
         criteria=tuple(_criterion(row, rules, of_criteria[row.code]) for row in rows(CriterionRow)),
         cohorts=tuple(_cohort(row, rules, parts[row.code], of_cohorts[row.code]) for row in rows(CohortRow)),
+        edit_checks=tuple(
+            EditCheck(row.code, row.message, rules["edit_check", row.code, "rule"]) for row in rows(EditCheckRow)
+        ),
     )
 
 
@@ -362,6 +373,8 @@ def _rule(node: Any, below: tuple[Rule, ...], options: tuple[str, ...]) -> Rule:
             return Compare(node.fact, node.comparison, _number(node.amount))
         case Elapsed.kind:
             return Elapsed(node.fact, node.comparison, int(node.amount), node.unit, node.anchor)
+        case ExceedsAge.kind:
+            return ExceedsAge(node.fact, node.unit, node.name)
         case ReadingHolds.kind:
             return ReadingHolds(node.name)
         case InPart.kind:

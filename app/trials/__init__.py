@@ -1,5 +1,7 @@
 """The encoded trials: one YAML file each, data only, and how it is read and written.
 
+Beside a trial's file stand its texts in other languages, one file each (see `translations`).
+
 A file holds `trial` (the registry's facts, which may be corrected at any time) and `protocol` (the
 rules, of which each published version is immutable).
 """
@@ -12,10 +14,12 @@ from typing import Any, TypeVar
 
 import yaml
 
+from app.proof.remark import Acknowledged
 from app.rules.calendar import read_date
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.protocol import InvalidProtocol, Protocol
 
+ACKNOWLEDGED = ".acknowledged.yaml"  # what ends the name of that file, in place of .yaml
 BUILT_IN = Path(__file__).parent / "nct05086315.yaml"
 
 
@@ -51,13 +55,36 @@ class Trial:
 
 def read_trial(path: Path = BUILT_IN) -> tuple[Trial, Protocol]:
     """The trial and protocol in a YAML file. Raises InvalidProtocol, also for malformed YAML."""
+    return trial_from_plain(plain_yaml(path))
+
+
+def read_acknowledged(path: Path = BUILT_IN) -> tuple[Acknowledged, ...]:
+    """The remarks of the formal check that the authors of a trial's file acknowledge.
+
+    They stand beside the file, in `NAME.acknowledged.yaml`, and are no part of the protocol; without
+    that file there are none. Raises InvalidProtocol.
+    """
+    beside = path.with_suffix(ACKNOWLEDGED)
+    if not beside.exists():
+        return ()
+    plain = plain_yaml(beside)
+    if not isinstance(plain, list):
+        raise InvalidProtocol([f"{beside.name}: takes a list of remarks"])
+    for number, item in enumerate(plain, start=1):
+        if not (isinstance(item, Mapping) and set(item) == {"remark", "why"} and all(map(_is_text, item.values()))):
+            raise InvalidProtocol([f"{beside.name}[{number}]: takes the texts remark and why"])
+    return tuple(Acknowledged(item["remark"], item["why"]) for item in plain)
+
+
+def plain_yaml(path: Path) -> object:
+    """What a YAML file holds. Raises InvalidProtocol for malformed YAML."""
     try:
-        plain = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        plain: object = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidProtocol([f"{path.name}: is not YAML: {' '.join(str(error).split())}"]) from None
     except RecursionError:
         raise InvalidProtocol([f"{path.name}: is nested too deeply"]) from None
-    return trial_from_plain(plain)
+    return plain
 
 
 def trial_from_plain(plain: object) -> tuple[Trial, Protocol]:
@@ -141,6 +168,13 @@ def _checked(made: T) -> T:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and _TEXT.fullmatch(value) is not None
+
+
+def one_line(text: str) -> str:
+    """The text, if every database keeps it. Raises ValueError."""
+    if not _is_text(text):
+        raise ValueError("takes one line of text")
+    return text
 
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")

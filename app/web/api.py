@@ -5,7 +5,7 @@ says it for every fact at once), not by a schema, and an answer is put together 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import date
@@ -39,21 +39,17 @@ from app.web.published import Published
 class Direct(APIRoute):
     """A route whose coroutine gets the request and the parts of the path as they are.
 
-    The handlers read bodies themselves; FastAPI's own gathering of arguments, which takes longer than
-    half an evaluation, would find nothing to do.
+    The handlers read bodies themselves; FastAPI's own gathering of arguments and its exit stacks, which
+    take as long as half an evaluation, would find nothing to do. Its errors go to the application's handlers.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of this route."""
-        endpoint = self.endpoint
-        if not iscoroutinefunction(endpoint):
-            return super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            response: Response = await endpoint(**request.path_params, request=request)
-            return response
-
-        return handle
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["method"] not in (self.methods or ()) or not iscoroutinefunction(self.endpoint):
+            await super().handle(scope, receive, send)
+            return
+        response = await self.endpoint(**scope["path_params"], request=Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct)
@@ -71,7 +67,27 @@ async def evaluate(nct_id: NctId, request: Request) -> Response:
     app = app_of(request)
     published = await current(app, nct_id)
     body = await read_json(request, app.settings.max_body_bytes)
+    if isinstance(body, dict) and "explain" in body:
+        return await run_in_threadpool(_explained, published, body, app.today())
     return Response(evaluated(published, body, app.today()), media_type="application/json")
+
+
+def _explained(published: Published, body: dict[str, Any], today: date) -> Response:
+    """The result with, where it is asked for, what would change it."""
+    explain = body["explain"]
+    complaints = [] if isinstance(explain, bool | None) else [Complaint("explain", "must be true or false")]
+    try:
+        fields = {name: value for name, value in body.items() if name != "explain"}
+        participant = read_participant(published.protocol, fields, today)
+    except InvalidParticipant as error:
+        raise InvalidParticipant([*complaints, *error.complaints]) from None
+    if complaints:
+        raise InvalidParticipant(complaints)
+    verdict = published.evaluate(participant)
+    content = published.report(verdict)
+    if explain:
+        content = content[:-1] + b',"changes":' + dumps(published.changes(verdict)) + b"}"
+    return Response(content, media_type="application/json")
 
 
 def evaluated(published: Published, body: object, today: date) -> bytes:
@@ -207,6 +223,7 @@ def describe(nct_id: NctId, request: Request) -> Response:
     for criterion, row in zip(protocol.criteria, plain["criteria"], strict=True):
         row["readings"] = readings_of(criterion)
     plain |= {
+        "edit_checks": plain.get("edit_checks", []),
         "trial": asdict(trial),
         "protocol": {"version": published.version, "hash": published.hash},
         "versions": [

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from app.rules.participant import Complaint, InvalidParticipant
+from app.rules.words import N_
 
 SECONDS = 20
 GROUP = 16
@@ -38,7 +39,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     except TimeoutError:
         raise too_slow() from None
     except ClientDisconnect:
-        raise HTTPException(400, "The connection was closed before the body had arrived.") from None
+        raise HTTPException(400, N_("The connection was closed before the body had arrived.")) from None
     return b"".join(chunks)
 
 
@@ -56,7 +57,7 @@ def too_large(limit: int) -> NoReturn:
 
 def too_slow() -> HTTPException:
     """408."""
-    return HTTPException(408, "The body did not arrive in time.")
+    return HTTPException(408, N_("The body did not arrive in time."))
 
 
 def require_type(request: Request, *accepted: str) -> None:
@@ -168,7 +169,7 @@ async def read_form(request: Request, limit: int) -> Mapping[str, list[str]]:
             content.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
         )
     except ValueError:
-        raise HTTPException(400, "The form could not be read.") from None
+        raise HTTPException(400, N_("The form could not be read.")) from None
     for name, value in pairs:
         fields.setdefault(name, []).append(value.strip())
     return fields

@@ -6,11 +6,13 @@ from datetime import date, datetime
 
 from starlette.requests import Request
 
+from app.languages import LANGUAGES, negotiated
 from app.settings import Settings
 from app.store.db import Database
 from app.web.published import Library
 from app.web.render import Pages
 
+LANGUAGE_COOKIE = "lang"
 Clock = Callable[[], datetime]
 
 
@@ -28,6 +30,19 @@ class App:
     def today(self) -> date:
         """Today's date by the clock."""
         return self.clock().date()
+
+
+def language_of(request: Request) -> str:
+    """The language to answer in: the one that was chosen, else the one that the browser asks for, else English."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else negotiated(request.headers.get("accept-language", ""))
+
+
+def address_of(request: Request) -> str:
+    """The address of the page that is asked for, on this site."""
+    path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or "/"
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def app_of(request: Request) -> App:

@@ -17,23 +17,25 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from app import errors
+from app.languages import LANGUAGES, words_of
 from app.rules.codec import canonical_json
 from app.rules.participant import InvalidParticipant
-from app.web.deps import app_of
+from app.rules.words import N_, _, speaking
+from app.web.deps import app_of, language_of
 
 log = logging.getLogger("prescreen")
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
-REFUSED = "Some of the input cannot be accepted; nothing was evaluated."
+REFUSED = N_("Some of the input cannot be accepted; nothing was evaluated.")
 
 STATUS: dict[type[errors.PrescreenError], tuple[int, str]] = {
-    errors.NotFound: (404, "What you asked for does not exist, or has expired."),
-    errors.Conflict: (409, "Somebody changed this at the same time. Look again, then decide."),
-    errors.Invalid: (422, "Some of what you sent cannot be accepted."),
-    errors.Unavailable: (503, "The database is not available. Nothing was changed; try again in a moment."),
-    errors.Misconfigured: (500, "The service is not set up correctly."),
+    errors.NotFound: (404, N_("What you asked for does not exist, or has expired.")),
+    errors.Conflict: (409, N_("Somebody changed this at the same time. Look again, then decide.")),
+    errors.Invalid: (422, N_("Some of what you sent cannot be accepted.")),
+    errors.Unavailable: (503, N_("The database is not available. Nothing was changed; try again in a moment.")),
+    errors.Misconfigured: (500, N_("The service is not set up correctly.")),
 }
-EXPIRED = (
+EXPIRED = N_(
     "There is nothing here. The address may be mistyped, or the check has expired: a quick check and its answers "
     "are deleted after a day."
 )
@@ -67,9 +69,17 @@ def answer(
     """One error, as problem+json or as a page."""
     if is_for_programs(request):
         return problem(status, detail, complaints=complaints, headers=headers, reference=reference)
-    message = [detail, *(f"{fact}: {text}" for fact, text in complaints)]
-    context = {"title": HTTPStatus(status).phrase, "message": message, "reference": reference, "retry": ""}
-    return HTMLResponse(app_of(request).pages.render("error.html", context), status, headers)
+    with speaking(words_of(language_of(request))):
+        message = [_(detail), *(f"{fact}: {text}" for fact, text in complaints)]
+        is_draft = LANGUAGES[language_of(request)].status == "draft"
+        context: dict[str, object] = {
+            "title": HTTPStatus(status).phrase,
+            "message": message,
+            "reference": reference,
+            "retry": "",
+        }
+        page = app_of(request).pages.render("error.html", {**context, "is_draft": is_draft})
+    return HTMLResponse(page, status, headers)
 
 
 def problem(
@@ -115,8 +125,8 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    details = {404: EXPIRED if not is_for_programs(request) else "There is nothing at this address."}
-    details[405] = "This address does not take that method."
+    details = {404: EXPIRED if not is_for_programs(request) else N_("There is nothing at this address.")}
+    details[405] = N_("This address does not take that method.")
     detail = details.get(error.status_code, str(error.detail))
     return answer(request, error.status_code, detail, headers=dict(error.headers or {}))
 
@@ -133,4 +143,4 @@ def crashed(request: Request, error: Exception) -> Response:
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-8:]))
     log.error("fault %s: %s at %s", reference, type(error).__name__, places)
-    return answer(request, 500, "Something went wrong on our side. Nothing was saved.", reference=reference)
+    return answer(request, 500, N_("Something went wrong on our side. Nothing was saved."), reference=reference)

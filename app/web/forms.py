@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from app.calculators import plain, read_number
+from app.calculators import halfwidth, plain, read_number
 from app.rules.calendar import read_date, read_partial
-from app.rules.explain import ANCHOR_WORDS, date_words
+from app.rules.explain import ANCHOR_WORDS
 from app.rules.facts import ANCHORS, Age, Choice, Date, Dates, Integer, Many, Number, Refusal, YesNo
 from app.rules.participant import read_answer
 from app.rules.protocol import Protocol, Question
+from app.rules.words import N_, _, current, date_words, number_words
 
 NOT_KNOWN = "not_known"
 NONE = "none"
@@ -44,13 +45,13 @@ def read_step(protocol: Protocol, questions: Iterable[Question], fields: Fields,
             form.not_known.add(question.key)
         twice = [one for one in pair if _is_given_twice(one, fields)]
         if twice:
-            form.errors[twice[0].key] = f"{question.label}: give one answer"
+            form.errors[twice[0].key] = _("{label}: give one answer", label=question.label)
         elif not_known and given:
-            form.errors[given[0].key] = f"{question.label}: give an answer or choose Not known, not both"
+            form.errors[given[0].key] = _("{label}: give an answer or choose Not known, not both", label=question.label)
         elif not_known:
             form.answers |= dict.fromkeys(typed)
         elif not given:
-            form.errors[question.key] = f"{question.label}: give an answer, or choose Not known"
+            form.errors[question.key] = _("{label}: give an answer, or choose Not known", label=question.label)
         else:
             form.answers |= dict.fromkeys(typed)
             for one in given:
@@ -78,7 +79,7 @@ def _says_not_known(question: Question, fields: Fields) -> bool:
 def _typed(question: Question, fields: Fields) -> Any:
     """What stands in the question's fields: a text, a list, or the parts of a date; empty if nothing."""
     if isinstance(question.type, Date):
-        parts = {part: fields.get(f"{question.key}-{part}", [""])[0] for part in DATE_PARTS}
+        parts = {part: halfwidth(fields.get(f"{question.key}-{part}", [""])[0]) for part in DATE_PARTS}
         return parts if any(parts.values()) else {}
     values = [value for value in fields.get(question.key, ()) if value not in ("", NOT_KNOWN)]
     if isinstance(question.type, Many):
@@ -92,17 +93,30 @@ def _read(protocol: Protocol, question: Question, typed: Any, dates: Dates, form
         read_answer(question, raw, dates)
         form.answers[question.key] = raw
     except Refusal as refusal:
-        form.errors[question.key] = f"{question.label} {in_words(protocol, str(refusal))}"
+        form.errors[question.key] = _(
+            "{label} {complaint}", label=question.label, complaint=in_words(protocol, str(refusal))
+        )
         form.error_parts[question.key] = _wrong_parts(typed) if isinstance(typed, dict) else set()
 
 
 def in_words(protocol: Protocol, message: str) -> str:
     """A complaint as people read it: facts and dates of the evaluation by their names, days in words."""
     for key, question in protocol.question_by_key.items():
-        message = re.sub(rf"\b{key}\b", f"the {question.label[0].lower()}{question.label[1:]}", message)
+        if key in message:
+            label = f"{question.label[0].lower()}{question.label[1:]}"
+            message = _named(key, _("the {fact}", fact=label), message)
     for key, words in ANCHOR_WORDS.items():
-        message = re.sub(rf"\b{key}\b", words, message)
-    return re.sub(r"\b\d{4}-\d\d-\d\d\b", lambda day: date_words(date.fromisoformat(day[0])), message)
+        message = _named(key, _(words), message)
+    return re.sub(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", _day_words, message)
+
+
+def _named(key: str, words: str, message: str) -> str:
+    """The message with a name in place of a key; a script without spaces may stand right beside it."""
+    return re.sub(rf"(?<![A-Za-z0-9_]){key}(?![A-Za-z0-9_])", lambda _: words, message)
+
+
+def _day_words(day: re.Match[str]) -> str:
+    return date_words(date.fromisoformat(day[0]))
 
 
 def _raw(question: Question, typed: Any) -> Any:
@@ -110,20 +124,20 @@ def _raw(question: Question, typed: Any) -> Any:
     match question.type:
         case YesNo():
             if typed not in YES_NO:
-                raise Refusal("must be yes or no")
+                raise Refusal(_("must be yes or no"))
             return YES_NO[typed]
         case Choice(options=options):
             if typed not in {option.value for option in options}:
-                raise Refusal(NO_OPTION)
+                raise Refusal(_(NO_OPTION))
             return typed
         case Many(options=options):
             if NONE in typed and len(typed) > 1:
-                raise Refusal("cannot be none together with something else")
+                raise Refusal(_("cannot be none together with something else"))
             if not set(typed) <= {NONE, *(option.value for option in options)}:
-                raise Refusal(NO_OPTION)
+                raise Refusal(_(NO_OPTION))
             return [] if typed == [NONE] else typed
         case Integer() | Number() | Age():
-            number = read_number(typed)
+            number = read_number(typed, current().decimal_sign)
             if number is None:
                 return typed
             return int(number) if number.denominator == 1 else float(plain(number))
@@ -133,19 +147,19 @@ def _raw(question: Question, typed: Any) -> Any:
 
 
 YES_NO = {"yes": True, "no": False}
-NO_OPTION = "must be one of the answers shown"
+NO_OPTION = N_("must be one of the answers shown")
 
 
 def _date_text(parts: Mapping[str, str]) -> str:
     """YYYY, YYYY-MM or YYYY-MM-DD."""
     if parts["day"] and not parts["month"]:
-        raise Refusal("needs the month where it gives the day")
+        raise Refusal(_("needs the month where it gives the day"))
     if not parts["year"]:
-        raise Refusal("needs the year")
+        raise Refusal(_("needs the year"))
     padded = [parts["year"], *(parts[part].zfill(2) for part in ("month", "day") if parts[part])]
     text = "-".join(padded)
     if read_partial(text) is None:
-        raise Refusal("must be a real date with a four-digit year, such as 27 3 1962")
+        raise Refusal(_("must be a real date with a four-digit year, such as 27 3 1962"))
     return text
 
 
@@ -174,7 +188,7 @@ def shown(question: Question, raw: Any) -> Any:
             return {"day": day.lstrip("0"), "month": month.lstrip("0"), "year": year}
         case Choice():
             return raw
-    return f"{raw:.10g}"
+    return number_words(raw)
 
 
 def read_dates(fields: Fields) -> tuple[dict[str, dict[str, str]], dict[str, date], dict[str, str]]:
@@ -183,19 +197,20 @@ def read_dates(fields: Fields) -> tuple[dict[str, dict[str, str]], dict[str, dat
     given: dict[str, date] = {}
     errors: dict[str, str] = {}
     for name in ANCHORS:
-        parts = {part: fields.get(f"{name}-{part}", [""])[0] for part in DATE_PARTS}
+        parts = {part: halfwidth(fields.get(f"{name}-{part}", [""])[0]) for part in DATE_PARTS}
         typed[name] = parts
         text = "-".join([parts["year"], parts["month"].zfill(2), parts["day"].zfill(2)])
         day = read_date(text)
         if day is None:
-            errors[name] = f"{DATE_LABELS[name]} must be a date with day, month and year, such as 27 3 2026"
+            label = _(DATE_LABELS[name])
+            errors[name] = _("{label} must be a date with day, month and year, such as 27 3 2026", label=label)
         else:
             given[name] = day
     return typed, given, errors
 
 
 DATE_LABELS: dict[str, str] = {
-    "as_of": "Day of this evaluation",
-    "consent_date": "Consent",
-    "first_dose_date": "First dose",
+    "as_of": N_("Day of this evaluation"),
+    "consent_date": N_("Consent"),
+    "first_dose_date": N_("First dose"),
 }

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.rules.words import N_
 from app.web import errors
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -62,7 +63,7 @@ class Guard:
             if scope["method"] in SAFE_METHODS or self._is_same_origin(scope):
                 await self.app(scope, receive, send_guarded)
             else:
-                refusal = errors.answer(Request(scope), 403, "This was sent from another site's page.")
+                refusal = errors.answer(Request(scope), 403, N_("This was sent from another site's page."))
                 await refusal(scope, receive, send_guarded)
         except Exception as error:
             response = errors.crashed(Request(scope), error)

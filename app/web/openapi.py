@@ -34,6 +34,7 @@ EXAMPLE_RESULT: dict[str, Any] = {
     "first_dose_date": "2026-11-22",
     "verdict": "excluded",
     "summary": "Excluded: QTcF (E13).",
+    "exact": {"verdict": "excluded", "note": None},
     "cohorts": [
         {
             "code": "adult-escalation",
@@ -67,6 +68,7 @@ EXAMPLE_RESULT: dict[str, Any] = {
     ],
     "depends_on": ["X7"],
     "review": [],
+    "queries": [],
 }
 _DATE = {"type": ["string", "null"], "format": "date", "pattern": "^(19|20|21)[0-9]{2}-"}
 BODY_SCHEMA: dict[str, Any] = {
@@ -86,6 +88,13 @@ BODY_SCHEMA: dict[str, Any] = {
             "additionalProperties": {"type": "boolean"},
             "description": "readings set for this evaluation alone",
         },
+    },
+}
+EVALUATE_SCHEMA: dict[str, Any] = {
+    **BODY_SCHEMA,
+    "properties": {
+        **BODY_SCHEMA["properties"],
+        "explain": {"type": ["boolean", "null"], "description": "true: say in changes what would change the verdict"},
     },
 }
 NEXT_SCHEMA: dict[str, Any] = {
@@ -125,6 +134,30 @@ _OUTCOME = _one_of("pass", "fail", "unknown", "not_applicable")
 _CAN_CHANGE = _one_of("fixed", "repeat", "time", None)
 _PROTOCOL = _object(version=_COUNT, hash=_TEXT)
 
+_PASSES = {"type": ["string", "null"], "format": "date"}
+_CHANGE: dict[str, Any] = {
+    "fact": _TEXT,
+    "kind": _one_of("missing", "repeat", "time", "age", "fixed", "reading"),
+    "words": _TEXT,
+    "example": {"type": "object"},
+}
+CHANGES_SCHEMA = _object(
+    reasons=_list(_object(code=_TEXT, title=_TEXT, can_change=_CAN_CHANGE, passes_from=_PASSES, sentence=_TEXT)),
+    passes_from=_PASSES,
+    time={"type": ["string", "null"]},
+    cohorts={"type": "object", "additionalProperties": _DAY},
+    sets=_list(
+        _object(
+            verdict=_one_of("likely_eligible", "not_excluded", "excluded"),
+            cohorts=_CODES,
+            sentence=_TEXT,
+            changes=_list(_object(**_CHANGE)),
+        )
+    ),
+    risks=_list(_object(**_CHANGE, near={"type": "boolean"}, sentence=_TEXT)),
+    holds_until=_PASSES,
+)
+
 RESULT_SCHEMA = _object(
     trial=_object(nct_id=_TEXT, status=_TEXT, status_as_of=_DAY, source=_TEXT),
     protocol=_PROTOCOL,
@@ -133,6 +166,7 @@ RESULT_SCHEMA = _object(
     first_dose_date=_DAY,
     verdict=_VERDICT,
     summary=_TEXT,
+    exact=_object(verdict=_VERDICT, note={"type": ["string", "null"]}),
     cohorts=_list(
         _object(
             code=_TEXT,
@@ -160,7 +194,9 @@ RESULT_SCHEMA = _object(
     missing=_list(_object(fact=_TEXT, question=_TEXT, criteria=_CODES, cohorts=_CODES)),
     depends_on=_CODES,
     review=_CODES,
+    queries=_list(_object(code=_TEXT, message=_TEXT, facts={"type": "object"})),
 )
+RESULT_SCHEMA["properties"]["changes"] = {**CHANGES_SCHEMA, "description": "only where explain is true"}
 PROBLEM_SCHEMA = _object(
     type=_TEXT, title=_TEXT, status=_COUNT, detail=_TEXT, errors=_list(_object(fact=_TEXT, message=_TEXT))
 )
@@ -204,7 +240,7 @@ EXAMPLE_STEP: dict[str, Any] = {
     "progress": {"answered": 7, "at_least": 1, "at_most": 25},
     "evaluation": EXAMPLE_RESULT,
 }
-_LISTED = ("sections", "questions", "terms", "readings", "groups", "criteria", "cohorts")
+_LISTED = ("sections", "questions", "terms", "readings", "groups", "criteria", "cohorts", "edit_checks")
 TRIAL_SCHEMA = _object(
     nct_id=_TEXT,
     trial={"type": "object"},
@@ -236,6 +272,7 @@ EXAMPLE_TRIAL: dict[str, Any] = {
     "groups": [],
     "criteria": [],
     "cohorts": [],
+    "edit_checks": [],
 }
 EXAMPLE_HEALTH: dict[str, Any] = {"status": "ok"}
 EXAMPLE_READY: dict[str, Any] = {"status": "ready", "protocol": EXAMPLE_RESULT["protocol"]}
@@ -275,7 +312,7 @@ POSTING: Responses = {
         ("weight_kg", "must be a number from 0.5 to 400 (kg)"),
     ),
 }
-EVALUATE = _body(JSON, BODY_SCHEMA, EXAMPLE_BODY)
+EVALUATE = _body(JSON, EVALUATE_SCHEMA, EXAMPLE_BODY)
 EVALUATED = answer("The evaluation", EXAMPLE_RESULT, RESULT_SCHEMA) | POSTING
 BATCH = _body(NDJSON, _TEXT, '{"answers": {"age_years": 54}}\n{"answers": {"age_years": -1}}\n')
 BATCHED = answer(

@@ -4,15 +4,16 @@ A check's address holds an unguessable token; a step's address names its questio
 never writes. A POST saves and answers 303, or shows the step again with its errors and status 422.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from app import actions
 from app.calculators import (
@@ -25,17 +26,22 @@ from app.calculators import (
     steroid_fields,
 )
 from app.errors import Invalid, NotFound
+from app.languages import LANGUAGES, words_of
+from app.rules import words
 from app.rules.ask import Order
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant, read_participant
 from app.rules.protocol import Question
 from app.rules.search import Goal
+from app.rules.words import _
 from app.store import queries
 from app.store.models import Screening
+from app.trials import Trial
 from app.web import present
 from app.web.body import read_form
-from app.web.deps import App, app_of
+from app.web.deps import LANGUAGE_COOKIE, App, address_of, app_of, language_of
 from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
+from app.web.note import note
 from app.web.published import Published
 
 router = APIRouter()
@@ -48,6 +54,7 @@ async def _posted(request: Request) -> Fields:
 
 
 async def _parts(request: Request) -> App:  # a coroutine, because FastAPI would send a function to a thread
+    words.speak(words_of(language_of(request)))  # the handler runs in a copy of this task's context
     return app_of(request)
 
 
@@ -57,29 +64,62 @@ Parts = Annotated[App, Depends(_parts)]
 
 def page(app: App, name: str, published: Published, status: int = 200, **context: object) -> HTMLResponse:
     """A page of the trial, under the status that the registry gives it now."""
+    trial = present.trial_view(trial_now(app, published))
+    is_draft = not published.is_reviewed or LANGUAGES[words.current().language].status == "draft"
+    return HTMLResponse(app.pages.render(name, {"trial": trial, "is_draft": is_draft, **context}), status)
+
+
+def trial_now(app: App, published: Published) -> Trial:
+    """The trial of a protocol, as the registry has it now."""
     now = app.library.remembered(app.nct_id) or app.library.current(app.nct_id)
-    trial = present.trial_view(now.trial if now.trial.nct_id == published.trial.nct_id else published.trial)
-    return HTMLResponse(app.pages.render(name, {"trial": trial, **context}), status)
+    return now.trial if now.trial.nct_id == published.trial.nct_id else published.trial
+
+
+def in_force(app: App, nct_id: str) -> Published:
+    """The protocol in force, in the reader's language. Raises NotFound."""
+    return app.library.current_in_language(nct_id, words.current().language)
+
+
+# THE LANGUAGE
+
+LANGUAGE_DAYS = 365
+SAME_SITE = re.compile(r"/(?![/\\\\])[\x21-\x7e]*")
+
+
+@router.post("/language")
+def choose_language(app: Parts, posted: Posted, request: Request) -> Response:
+    """Keep the language that was chosen in a cookie, and go back to the page."""
+    chosen, back = (posted.get(name, [""])[0] for name in ("language", "to"))
+    if chosen not in LANGUAGES:
+        raise Invalid([("language", _("is not a language of this site"))])
+    response = RedirectResponse(back if SAME_SITE.fullmatch(back) else "/", 303)
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(
+        LANGUAGE_COOKIE, chosen, LANGUAGE_DAYS * 86_400, secure=is_secure, httponly=True, samesite="lax"
+    )
+    return response
 
 
 # THE TRIAL
 
 
 @router.get("/")
-def start(app: Parts) -> Response:
+def start(app: Parts, request: Request) -> Response:
     """What the trial is, its status, who this is for, and where to begin."""
-    published = app.library.current(app.nct_id)
+    published = in_force(app, app.nct_id)
     view = present.start_view(published)
-    return page(app, "start.html", published, start=view, hours=app.settings.quick_check_hours)
+    return page(
+        app, "start.html", published, start=view, hours=app.settings.quick_check_hours, here=address_of(request)
+    )
 
 
 @router.get("/trials/{nct_id}/rules")
-def rules(nct_id: str, app: Parts, version: int | None = None) -> Response:
+def rules(nct_id: str, app: Parts, request: Request, version: int | None = None) -> Response:
     """The whole rule tree of the protocol in force, or of an earlier version of it."""
-    published = app.library.current(nct_id)
+    published = in_force(app, nct_id)
     if version is not None and version != published.version:
-        published = app.library.by_id(_earlier(app, nct_id, version))
-    return page(app, "rules.html", published, rules=present.rules_view(published))
+        published = app.library.in_language(_earlier(app, nct_id, version), words.current().language)
+    return page(app, "rules.html", published, rules=present.rules_view(published), here=address_of(request))
 
 
 def _earlier(app: App, nct_id: str, version: int) -> int:
@@ -109,17 +149,21 @@ class Check:
     goal: Goal = "verdict"
     order: Order = "section"
 
-    def url(self, place: str, goal: Goal | None = None, came_from: str = "") -> str:
+    def url(self, place: str = "", goal: Goal | None = None, came_from: str = "") -> str:
         """The address of a page of this check; it carries the goal and the order on."""
         aim = goal or self.goal
         query: dict[str, str] = {"goal": aim} if aim != "verdict" else {}
         query |= {"order": self.order} if self.order != "section" else {}
-        return with_query(f"{self.base}/{place}", query | ({"from": came_from} if came_from else {}))
+        return with_query(f"{self.base}/{place}".removesuffix("/"), query | ({"from": came_from} if came_from else {}))
 
     def change(self, came_from: str) -> Callable[[str], str]:
         """Where an answer is changed, by its fact; from there the way leads back."""
         protocol = self.published.protocol
         return lambda fact: self.url(f"questions/{present.primary(protocol, fact)}", came_from=came_from)
+
+    def go_to(self, fact: str) -> str:
+        """Where an answer is changed, by its fact; from there the interview goes on."""
+        return self.url(f"questions/{present.primary(self.published.protocol, fact)}")
 
     def next_step(self, goal: Goal | None = None) -> str | None:
         """The address of the next step of the interview; None when it is over."""
@@ -139,7 +183,7 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
 
 def check_of(app: App, token: str, screening: Screening | queries.Kept, request: Request) -> Check:
     """The check that a screening's rows say, under the protocol it was begun with."""
-    published = app.library.by_id(screening.protocol_id)
+    published = app.library.in_language(screening.protocol_id, words.current().language)
     raw = screening.raw_answers
     participant = participant_of(published, screening, raw)
     return Check(
@@ -167,6 +211,8 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "answers": check.url("answers"),
         "result": check.url("result"),
         "dates": check.url("dates"),
+        "note": check.url("note"),
+        "other_order": replace(check, order="section" if check.order == "quickest" else "quickest").url(),
         "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
     }
     address = f"{request.headers.get('host', '')}{check.base}"
@@ -177,7 +223,7 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "goal": check.goal,
         "order": check.order,
     }
-    return page(app, name, check.published, status, check=kept, links=links, **context)
+    return page(app, name, check.published, status, check=kept, links=links, here=address_of(request), **context)
 
 
 @router.post("/checks")
@@ -192,7 +238,8 @@ def begin(app: Parts, posted: Posted) -> Response:
             hours=app.settings.quick_check_hours,
             actor=ACTOR,
         )
-    return RedirectResponse(f"/checks/{started.token}", 303)
+    order = {"order": "quickest"} if posted.get("order") == ["quickest"] else {}
+    return RedirectResponse(with_query(f"/checks/{started.token}", order), 303)
 
 
 @router.get("/checks/{token}")
@@ -225,7 +272,7 @@ def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -
         form = read_step(check.published.protocol, questions, posted, check.participant.dates)
         participant = None if form.errors else accept(check, screening, form)
         if participant is not None:
-            published = check.published
+            english = app.library.by_id(screening.protocol_id)
             actions.give_answers(
                 session,
                 screening=screening,
@@ -233,7 +280,7 @@ def reply(token: str, keys: str, app: Parts, posted: Posted, request: Request) -
                 at=app.clock(),
                 actor=ACTOR,
                 source=SOURCE,
-                result=published.report(published.evaluate(participant)).decode(),
+                result=english.report(english.evaluate(participant)).decode(),
             )
     if participant is None:
         return step_page(app, check, questions, request, 422, form)
@@ -250,7 +297,8 @@ def accept(check: Check, screening: Screening, form: Form) -> Participant | None
     except InvalidParticipant as error:
         for fact, message in error.complaints:
             key = fact if fact in form.typed else next(iter(form.typed))
-            form.errors[key] = f"{protocol.question_by_key[fact].label} {in_words(protocol, message)}"
+            label = protocol.question_by_key[fact].label
+            form.errors[key] = _("{label} {complaint}", label=label, complaint=in_words(protocol, message))
         return None
 
 
@@ -306,9 +354,9 @@ def calculate(posted: Fields, questions: list[Question]) -> dict[str, Calculatio
     offered = {question.calculator: question for question in questions if question.calculator}
     pressed, do = posted.get("calculate", []), posted.get("do", [])
     if do not in ([], ["continue"]) or (do and pressed):
-        raise Invalid([("do", "is not a button of this page")])
+        raise Invalid([("do", _("is not a button of this page"))])
     if len(pressed) > 1 or not set(pressed) <= offered.keys():
-        raise Invalid([("calculate", "is not a calculator of this page")])
+        raise Invalid([("calculate", _("is not a calculator of this page"))])
     names = pressed or [name for name, question in offered.items() if _left_to_calculate(posted, question, name)]
     typed = {name: " ".join(values) for name, values in posted.items()}
     return {name: READERS[name][0](typed) for name in names}
@@ -354,6 +402,7 @@ def step_page(
         request,
         status,
         step=view,
+        queries=present.query_views(check.published, check.participant, check.go_to),
         progress=interview.progress,
         back=check.url(origin) if origin else step_before(check, questions),
         action=check.url(present.step_place(questions), came_from=origin),
@@ -403,7 +452,8 @@ def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Re
             except InvalidParticipant as error:
                 errors = dict(_date_complaint(check, *complaint) for complaint in error.complaints)
             else:
-                result = check.published.report(check.published.evaluate(participant)).decode()
+                english = app.library.by_id(screening.protocol_id)
+                result = english.report(english.evaluate(participant)).decode()
                 actions.set_dates(session, screening=screening, dates=given, at=app.clock(), actor=ACTOR, result=result)
     if errors:
         return check_page(app, "dates.html", check, request, 422, typed=typed, errors=errors, has_errors=True)
@@ -413,27 +463,44 @@ def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Re
 def _date_complaint(check: Check, fact: str, message: str) -> tuple[str, str]:
     """The date beside which a complaint is shown, and its words: an answer that no longer fits counts there."""
     protocol = check.published.protocol
-    question, words = protocol.question_by_key.get(fact), in_words(protocol, message)
+    question, complaint = protocol.question_by_key.get(fact), in_words(protocol, message)
     if question is None:
-        return fact, f"{DATE_LABELS[fact]} {words}"
-    return getattr(question.type, "not_after", None) or "consent_date", f"{question.label} {words}"
+        return fact, _("{label} {complaint}", label=_(DATE_LABELS[fact]), complaint=complaint)
+    told = _("{label} {complaint}", label=question.label, complaint=complaint)
+    return getattr(question.type, "not_after", None) or "consent_date", told
 
 
 @router.get("/checks/{token}/result")
 def result(token: str, app: Parts, request: Request) -> Response:
     """The verdict and everything that it rests on."""
-    check = load(app, token, request)
+    check, now = load(app, token, request), app.clock()
     verdict = check.published.evaluate(check.participant)
+    view = present.result_view(check.published, verdict, check.change("result"))
     return check_page(
         app,
         "result.html",
         check,
         request,
-        result=present.result_view(check.published, verdict, check.change("result")),
-        at=app.clock(),
+        result=view,
+        note=note_of(app, check, view, now),
+        at=now,
         next_step=check.next_step("verdict"),
         more=check.next_step("all_reasons"),
     )
+
+
+@router.get("/checks/{token}/note")
+def plain_note(token: str, app: Parts, request: Request) -> Response:
+    """The result as plain text, to be copied into the chart."""
+    check = load(app, token, request)
+    view = present.result_view(check.published, check.published.evaluate(check.participant), check.change("result"))
+    return PlainTextResponse(note_of(app, check, view, app.clock()))
+
+
+def note_of(app: App, check: Check, view: present.ResultView, at: datetime) -> str:
+    """The note of a check's result, under the status that the registry gives the trial now."""
+    answers = present.answers_view(check.published, check.participant, check.change("result"), check.url("dates"))
+    return note(present.trial_view(trial_now(app, check.published)), view, answers, at)
 
 
 @router.post("/checks/{token}/delete")

@@ -1,21 +1,39 @@
 """View data: what a page shows, worked out and worded; templates only lay it out."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.calculators import CORTICOSTEROIDS, Calculation
-from app.rules import explain
+from app.rules import conditions, explain
 from app.rules.ask import Step, criteria_of, is_asked
 from app.rules.calendar import read_partial
+from app.rules.edit_checks import raised
 from app.rules.evaluate import Context, decide
 from app.rules.facts import Age, Choice, Date, Integer, Number
 from app.rules.finding import Finding
 from app.rules.participant import Participant
 from app.rules.protocol import ADMISSION, Cohort, Criterion, Group, Protocol, Question, Reading
 from app.rules.report import readings_of
+from app.rules.tree import Always
 from app.rules.truth import FALSE, UNKNOWN, Truth
 from app.rules.verdict import CohortVerdict, Missing, Result, Verdict
+from app.rules.words import (
+    N_,
+    _,
+    commas,
+    current,
+    date_words,
+    english,
+    listed,
+    ngettext,
+    partial_words,
+    semicolons,
+    sentences,
+    unit_words,
+    unstopped,
+)
 from app.trials import Trial
 from app.web.forms import Form, shown
 from app.web.published import Published
@@ -46,11 +64,30 @@ class TrialView:
     status: str
     status_as_of: str
     url: str
+    status_words: str
+    is_open: bool
+
+
+STATUSES = {
+    "NOT_YET_RECRUITING": N_("not yet recruiting"),
+    "RECRUITING": N_("recruiting"),
+    "ENROLLING_BY_INVITATION": N_("enrolling by invitation"),
+    "ACTIVE_NOT_RECRUITING": N_("active not recruiting"),
+    "SUSPENDED": N_("suspended"),
+    "TERMINATED": N_("terminated"),
+    "COMPLETED": N_("completed"),
+    "WITHDRAWN": N_("withdrawn"),
+    "UNKNOWN": N_("unknown"),
+}
+OPEN = ("RECRUITING", "ENROLLING_BY_INVITATION")
 
 
 def trial_view(trial: Trial) -> TrialView:
     """The trial's header."""
-    return TrialView(trial.nct_id, trial.title, trial.status, trial.status_as_of, trial.source)
+    words = STATUSES.get(trial.status)
+    told = english(trial.status.lower().replace("_", " ")) if words is None else _(words)
+    is_open = trial.status in OPEN
+    return TrialView(trial.nct_id, trial.title, trial.status, trial.status_as_of, trial.source, told, is_open)
 
 
 @dataclass(frozen=True)
@@ -68,17 +105,18 @@ def start_view(published: Published) -> StartView:
     sites: dict[str, list[str]] = {}
     for site in trial.sites:
         place = f"{site.city}, {site.region}" if site.region else site.city
-        sites.setdefault(names.get(site.country, site.country), []).append(f"{site.name}, {place} ({site.number})")
+        told = english(f"{site.name}, {place} ({site.number})")
+        sites.setdefault(names.get(site.country, site.country), []).append(told)
     counts = [f"{name} {len(there)}" for name, there in sites.items()]
     return StartView(
-        title=trial.title,
+        title=english(trial.title),
         facts=[
-            Row("Sponsor", trial.sponsor),
-            Row("Phase", trial.phase),
-            Row("Ran", f"{_day(trial.start_date)} to {_day(trial.completion_date)}"),
-            Row("Participants", f"{trial.enrolment}"),
-            Row("Conditions", "; ".join(trial.conditions)),
-            Row("Sites", f"{len(trial.sites)}: {', '.join(counts)}"),
+            Row(_("Sponsor"), trial.sponsor),
+            Row(_("Phase"), english(trial.phase)),
+            Row(_("Ran"), _("{first} to {last}", first=_day(trial.start_date), last=_day(trial.completion_date))),
+            Row(_("Participants"), f"{trial.enrolment}"),
+            Row(_("Conditions"), english("; ".join(trial.conditions))),
+            Row(_("Sites"), _("{label}: {value}", label=len(trial.sites), value=commas(counts))),
         ],
         sites=list(sites.items()),
     )
@@ -86,7 +124,7 @@ def start_view(published: Published) -> StartView:
 
 def _day(text: str) -> str:
     partial = read_partial(text)
-    return text if partial is None else explain.partial_words(partial)
+    return text if partial is None else partial_words(partial)
 
 
 def country_names(protocol: Protocol) -> Mapping[str, str]:
@@ -164,7 +202,7 @@ def question_view(
         label=question.text,
         why=question.why,
         hint=question.hint,
-        unit=type_.unit if isinstance(type_, Integer | Number | Age) else "",
+        unit=unit_words(type_.unit) if isinstance(type_, Integer | Number | Age) else "",
         options=tuple((o.value, o.label, o.hint) for o in getattr(type_, "options", ())),
         value=_hashable(form.typed.get(key) if form else shown(question, raw.get(key))),
         not_known=key in form.not_known if form else saved_unknown,
@@ -190,16 +228,44 @@ def step_place(questions: Iterable[Question]) -> str:
     return f"questions/{'+'.join(question.key for question in questions)}"
 
 
+# QUERIES
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """Answers that hardly go together: why, and each with where it is changed."""
+
+    message: str
+    facts: list[Row]
+
+
+def query_views(published: Published, participant: Participant, change: ChangeUrl) -> list[QueryView]:
+    """The edit checks that a participant's answers raise."""
+    questions = published.protocol.question_by_key
+    return [
+        QueryView(query.message, _rows(query.facts, questions, change))
+        for query in raised(published.protocol, published.evaluator.world(participant))
+    ]
+
+
+def _rows(facts: Mapping[str, Any], questions: Mapping[str, Question], change: ChangeUrl) -> list[Row]:
+    return [
+        Row(questions[fact].label, _capital(explain.value_words(questions[fact], value)), href=change(fact))
+        for fact, value in facts.items()
+    ]
+
+
 # ANSWERS
 
 
 @dataclass(frozen=True)
 class AnswersView:
-    """All answers given, by section; and the dates."""
+    """All answers given, by section; the dates; and what hardly goes together."""
 
     sections: list[tuple[str, list[Row]]]
     dates: list[Row]
     answered: int
+    queries: list[QueryView]
 
 
 def answers_view(published: Published, participant: Participant, change: ChangeUrl, dates_url: str) -> AnswersView:
@@ -213,15 +279,15 @@ def answers_view(published: Published, participant: Participant, change: ChangeU
         if rows:
             sections.append((section.title, rows))
     dates = [replace(row, href=dates_url) for row in _date_rows(participant)]
-    return AnswersView(sections, dates, len(asked))
+    return AnswersView(sections, dates, len(asked), query_views(published, participant, change))
 
 
 def _date_rows(participant: Participant) -> list[Row]:
     dates = participant.dates
     return [
-        Row("Day of this evaluation", explain.date_words(dates.as_of)),
-        Row("Consent", explain.date_words(dates.consent_date), "age counts on this day"),
-        Row("First dose", explain.date_words(dates.first_dose_date), "waiting times count back from this day"),
+        Row(_("Day of this evaluation"), date_words(dates.as_of)),
+        Row(_("Consent"), date_words(dates.consent_date), _("age counts on this day")),
+        Row(_("First dose"), date_words(dates.first_dose_date), _("waiting times count back from this day")),
     ]
 
 
@@ -234,7 +300,7 @@ def _answer_row(question: Question, context: Context, participant: Participant, 
         if stated is not None:
             label, words = other.label, explain.value_words(other, stated)
     idle = question.relevant is not None and decide(question.relevant, context) is FALSE
-    note = "Kept, but it does not count while the other answers are as they are." if idle else ""
+    note = _("Kept, but it does not count while the other answers are as they are.") if idle else ""
     return Row(label, _capital(words), note, change(question.key))
 
 
@@ -244,7 +310,7 @@ def _capital(words: str) -> str:
 
 def _sentence(words: str) -> str:
     """The words with exactly one full stop at the end."""
-    return f"{words.rstrip('. ')}."
+    return _("{sentence}.", sentence=unstopped(words))
 
 
 # RULES
@@ -255,7 +321,7 @@ class Node:
     """A rule as the tree macro draws it.
 
     `kind` is all, any or leaf; `negated` turns it round; a named rule has its title in `text`, and one
-    that asks a single thing is drawn as a leaf with what it asks in `note`.
+    that asks a single thing is drawn as a leaf with what it asks in `note`. `value` is what was answered.
     """
 
     text: str
@@ -264,13 +330,14 @@ class Node:
     outcome: str | None
     note: str = ""
     negated: bool = False
+    value: str = ""
 
 
 def node(outline: explain.Outline) -> Node:
     """An outline as a node, with as few levels as its meaning allows."""
     outcome = outline.truth.value if outline.truth is not None else None
     if outline.kind == "leaf":
-        return Node(outline.text, "leaf", [], outcome)
+        return Node(outline.text, "leaf", [], outcome, value=outline.value)
     if outline.kind == "not":
         return _turned(node(outline.children[0]), outcome)
     if outline.kind == "term":
@@ -288,7 +355,7 @@ def _named(title: str, below: Node, outcome: str | None) -> Node:
     if below.negated or (below.text and below.kind != "leaf"):
         return Node(title, "all", [below], outcome)
     if below.kind == "leaf":
-        return Node(title, "leaf", [], outcome, below.note or below.text)
+        return Node(title, "leaf", [], outcome, below.note or below.text, value=below.value)
     return Node(title, below.kind, below.children, outcome)
 
 
@@ -319,12 +386,16 @@ class RulesView:
     groups: list[tuple[str, list[tuple[str, str]]]]
 
 
-KIND_TITLES = {"inclusion": "Inclusion criteria", "exclusion": "Exclusion criteria", "review": "Points for review"}
+KIND_TITLES = {
+    "inclusion": N_("Inclusion criteria"),
+    "exclusion": N_("Exclusion criteria"),
+    "review": N_("Points for review"),
+}
 STATUS_WORDS = {
-    "convention": "Convention",
-    "assumed yes": "Assumed to hold until the sponsor confirms it",
-    "assumed no": "Assumed not to hold until the sponsor confirms it",
-    "open": "Open: nobody has decided it, and where it decides the verdict stays open",
+    "convention": N_("Convention"),
+    "assumed yes": N_("Assumed to hold until the sponsor confirms it"),
+    "assumed no": N_("Assumed not to hold until the sponsor confirms it"),
+    "open": N_("Open: nobody has decided it, and where it decides the verdict stays open"),
 }
 
 
@@ -332,7 +403,7 @@ def rules_view(published: Published) -> RulesView:
     """Every criterion, cohort and reading of a protocol, in words."""
     protocol = published.protocol
     kinds = [
-        (kind, title, [_rule_view(protocol, c) for c in protocol.criteria if c.kind == kind])
+        (kind, _(title), [_rule_view(protocol, c) for c in protocol.criteria if c.kind == kind])
         for kind, title in KIND_TITLES.items()
     ]
     return RulesView(
@@ -340,7 +411,7 @@ def rules_view(published: Published) -> RulesView:
         hash=published.hash,
         kinds=[found for found in kinds if found[2]],
         cohorts=[_cohort_rule(protocol, cohort) for cohort in protocol.cohorts],
-        readings=[(reading, STATUS_WORDS[reading.status]) for reading in protocol.readings],
+        readings=[(reading, _(STATUS_WORDS[reading.status])) for reading in protocol.readings],
         groups=[
             (group.title, [(c.code, c.title) for c in protocol.criteria if c.group == group.code])
             for group in protocol.groups
@@ -348,7 +419,7 @@ def rules_view(published: Published) -> RulesView:
     )
 
 
-ASKS = {"inclusion": "Met when", "exclusion": "Excludes when", "review": "For review when"}
+ASKS = {"inclusion": N_("Met when"), "exclusion": N_("Excludes when"), "review": N_("For review when")}
 
 
 def _rule_view(protocol: Protocol, criterion: Criterion) -> RuleView:
@@ -361,26 +432,28 @@ def _rule_view(protocol: Protocol, criterion: Criterion) -> RuleView:
         scope=node(explain.outline(protocol, criterion.scope)) if criterion.scope is not None else None,
         rule=node(explain.outline(protocol, criterion.rule)),
         readings=[protocol.reading_by_code[code] for code in readings_of(criterion)],
-        asks=ASKS[criterion.kind],
+        asks=_(ASKS[criterion.kind]),
     )
 
 
 def _cohort_rule(protocol: Protocol, cohort: Cohort) -> RuleView:
-    parts = "; ".join(
-        part if words == "Always" else f"{part} if {words}"
+    parts = [
+        protocol.part_words[part]
+        if rule == Always(True)
+        else _("{part} if {condition}", part=protocol.part_words[part], condition=explain.rule_words(protocol, rule))
         for part, rule in cohort.parts
-        if (words := explain.rule_words(protocol, rule)) != "Never"
-    )
+        if rule != Always(False)
+    ]
     return RuleView(
         code=cohort.code,
         kind="cohort",
         title=cohort.title,
-        statement=f"Part of the trial: {parts}.",
+        statement=_("Part of the trial: {parts}.", parts=semicolons(parts)),
         place="",
         scope=None,
         rule=node(explain.outline(protocol, cohort.admits)),
         readings=[protocol.reading_by_code[code] for code in cohort.readings],
-        asks="Takes those for whom these hold",
+        asks=_("Takes those for whom these hold"),
     )
 
 
@@ -419,9 +492,10 @@ class CohortView:
 
 @dataclass(frozen=True)
 class NeedView:
-    """Something to find out: the question, what waits for it, and where to answer it."""
+    """Something to find out: the question, where the answer may be found, what waits for it, where to give it."""
 
     text: str
+    source: str
     waits: str
     href: str
 
@@ -453,18 +527,22 @@ class ResultView:
     summary: str
     reasons: list[CriterionView]
     needs: NeedsView
+    queries: list[QueryView]
     depends_on: list[ReadingView]
     review: list[CriterionView]
     cohorts: list[CohortView]
     criteria: list[tuple[str, str, list[CriterionView]]]
     basis: list[Row]
     version: int
+    hash: str
+    decided: str | None
+    outlook: list[tuple[str, list[str]]]
 
 
 VERDICT_TITLES = {
-    "likely_eligible": "Likely eligible",
-    "excluded": "Excluded",
-    "undetermined": "Cannot tell yet",
+    "likely_eligible": N_("Likely eligible"),
+    "excluded": N_("Excluded"),
+    "undetermined": N_("Cannot tell yet"),
 }
 
 
@@ -478,50 +556,67 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
     reasons = _reasons(verdict, results) if verdict.decision == "excluded" else []
     return ResultView(
         verdict=verdict.decision,
-        title=VERDICT_TITLES[verdict.decision],
+        title=_(VERDICT_TITLES[verdict.decision]),
         summary=_summary(verdict, reasons, needs),
         reasons=reasons,
         needs=needs,
+        queries=query_views(published, verdict.participant, change),
         depends_on=[_reading(verdict, code) for code in verdict.depends_on],
         review=[view for view in results if view.code in verdict.review],
         cohorts=[_cohort_view(verdict, cohort) for cohort in verdict.cohorts],
         criteria=[
-            (title, _counts(kind, views), views)
+            (_(title), _counts(kind, views), views)
             for kind, title in KIND_TITLES.items()
             if (views := [view for view in results if view.kind == kind])
         ],
-        basis=[*_date_rows(verdict.participant), Row("Rules", f"version {published.version}", published.hash[:12])],
+        basis=[
+            *_date_rows(verdict.participant),
+            Row(_("Rules"), _("version {number}", number=published.version), published.hash[:12]),
+        ],
         version=published.version,
+        hash=published.hash,
+        decided=conditions.decided_words(verdict, published.reporter.exactness.decision(verdict)),
+        outlook=conditions.sections(published.changes(verdict)),
     )
 
 
 def _summary(verdict: Verdict, reasons: list[CriterionView], needs: NeedsView) -> str:
     """The sentence below the verdict's title: it adds to the title and does not repeat it."""
     if reasons:
-        named = [f"{one.title} ({one.code})" if one.code else one.title for one in reasons]
+        named = [coded(one.title, one.code) for one in reasons]
         if len(named) > REASONS_SHOWN:
-            named[REASONS_SHOWN - 1 :] = [f"{len(named) - REASONS_SHOWN + 1} more"]
-        return f"{explain.listed(named)}."
-    if verdict.decision != "undetermined":
-        words = explain.summary(verdict).removeprefix("Excluded: ").removeprefix("Likely eligible ")
-        return _capital(words)
-    open_ = [f"reading {code}" for code in verdict.depends_on]
-    depends = f"how {explain.listed(open_)} {'is' if len(open_) == 1 else 'are'} taken" if open_ else ""
+            named[REASONS_SHOWN - 1 :] = [_more(len(named) - REASONS_SHOWN + 1)]
+        return _("{sentence}.", sentence=listed(named))
+    if verdict.decision == "excluded":
+        return _("{sentence}.", sentence=_capital(explain.exclusion(verdict)))
+    if verdict.decision == "likely_eligible":
+        titles = [cohort.cohort.title for cohort in verdict.cohorts if cohort.verdict == "likely_eligible"]
+        return _("For {cohorts}.", cohorts=listed(titles))
+    open_ = [_("reading {code}", code=code) for code in verdict.depends_on]
+    depends = ngettext("how {readings} is taken", "how {readings} are taken", len(open_), readings=listed(open_))
     if not needs.count:
-        return f"All that was asked is answered. It depends on {depends}." if depends else explain.summary(verdict)
-    answers = f"{needs.count} {'answer is' if needs.count == 1 else 'answers are'} missing"
-    return f"{answers}; it may also depend on {depends}." if depends else f"{answers}."
+        told = _("All that was asked is answered. It depends on {readings}.", readings=depends)
+        return told if open_ else explain.summary(verdict)
+    answers = ngettext("{number} answer is missing", "{number} answers are missing", needs.count, number=needs.count)
+    if not open_:
+        return _("{sentence}.", sentence=answers)
+    return _("{answers}; it may also depend on {readings}.", answers=answers, readings=depends)
+
+
+def coded(title: str, code: str) -> str:
+    """A criterion by its title and code."""
+    return _("{title} ({code})", title=title, code=code) if code else title
+
+
+def _more(number: int) -> str:
+    return ngettext("{number} more", "{number} more", number, number=number)
 
 
 def _counts(kind: str, views: list[CriterionView]) -> str:
     """How many criteria of a kind came out how: 3 met, 1 not known, 4 do not apply."""
-    words = [explain.OUTCOME_WORDS[kind][view.outcome] for view in views]
-    order = dict.fromkeys(word for word in explain.OUTCOME_WORDS[kind].values() if word in words)
-    return ", ".join(f"{words.count(word)} {_plural(word) if words.count(word) > 1 else word}" for word in order)
-
-
-def _plural(word: str) -> str:
-    return {"does not apply": "do not apply", "excludes": "exclude"}.get(word, word)
+    counts = Counter(explain.OUTCOME_COUNTS[kind][view.outcome] for view in views)
+    forms = dict.fromkeys(forms for forms in explain.OUTCOME_COUNTS[kind].values() if forms in counts)
+    return commas([ngettext(*both, counts[both], number=counts[both]) for both in forms])
 
 
 def _reasons(verdict: Verdict, results: list[CriterionView]) -> list[CriterionView]:
@@ -535,12 +630,16 @@ def _reasons(verdict: Verdict, results: list[CriterionView]) -> list[CriterionVi
 
 def _group_view(verdict: Verdict, group: Group) -> CriterionView:
     members = [result for result in verdict.results if result.criterion.group == group.code]
-    names = explain.listed([f"{member.criterion.title} ({member.criterion.code})" for member in members], "or")
+    names = listed([coded(member.criterion.title, member.criterion.code) for member in members], "or")
     questions = verdict.protocol.question_by_key
     facts = {fact: value for member in members for f in member.deciding for fact, value in f.facts.items()}
-    known = [f"{questions[fact].label}: {explain.value_words(questions[fact], value)}" for fact, value in facts.items()]
-    reason = " ".join([f"None of {names} can be met.", *([f"{'; '.join(known)}."] if known else [])])
-    return CriterionView("", "inclusion", f"No {_lower(group.title)}", "fail", reason)
+    known = [
+        _("{label}: {value}", label=questions[fact].label, value=explain.value_words(questions[fact], value))
+        for fact, value in facts.items()
+    ]
+    told = [_("{sentence}.", sentence=semicolons(known))] if known else []
+    reason = sentences([_("None of {criteria} can be met.", criteria=names), *told])
+    return CriterionView("", "inclusion", _("No {group}", group=_lower(group.title)), "fail", reason)
 
 
 def _criterion_view(result: Result, change: ChangeUrl) -> CriterionView:
@@ -552,7 +651,7 @@ def _criterion_view(result: Result, change: ChangeUrl) -> CriterionView:
         kind=criterion.kind,
         title=criterion.title,
         outcome=result.outcome,
-        reason=_capital(explain.result_reason(result).removeprefix("Does not apply. ").removeprefix(".").strip()),
+        reason=_capital(explain.result_reason(result).removeprefix(_("Does not apply.")).strip()),
         statement=criterion.statement,
         place=criterion.place,
         note=_change_note(finding) if result.outcome == "fail" else "",
@@ -566,22 +665,18 @@ def _criterion_view(result: Result, change: ChangeUrl) -> CriterionView:
 def _change_note(finding: Finding) -> str:
     """What may turn a failure, in a sentence."""
     if finding.passes_from is not None:
-        day = explain.date_words(finding.passes_from)
-        return f"A matter of time: with the same answers it no longer stands in the way from {day}."
+        day = date_words(finding.passes_from)
+        return _("A matter of time: with the same answers it no longer stands in the way from {day}.", day=day)
     notes = {
-        "fixed": "It rests on what does not change with time or treatment.",
-        "repeat": "A later measurement, or a change of treatment, may change this.",
-        "time": "It may pass with time.",
+        "fixed": _("It rests on what does not change with time or treatment."),
+        "repeat": _("A later measurement, or a change of treatment, may change this."),
+        "time": _("It may pass with time."),
     }
     return notes.get(finding.can_change or "", "")
 
 
 def _fact_rows(finding: Finding, change: ChangeUrl) -> list[Row]:
-    questions = finding.context.protocol.question_by_key
-    return [
-        Row(questions[fact].label, _capital(explain.value_words(questions[fact], value)), href=change(fact))
-        for fact, value in finding.facts.items()
-    ]
+    return _rows(finding.facts, finding.context.protocol.question_by_key, change)
 
 
 def primary(protocol: Protocol, fact: str) -> str:
@@ -616,8 +711,19 @@ def _may_apply(question: Question, context: Context) -> Truth | None:
 def _need(protocol: Protocol, missing: Missing, change: ChangeUrl) -> NeedView:
     question = protocol.question_by_key[missing.fact]
     waits = list(missing.criteria) or [protocol.cohort_by_code[code].title for code in missing.cohorts]
-    shown = waits if len(waits) <= 4 else [*waits[:3], f"{len(waits) - 3} more"]
-    return NeedView(question.label, explain.listed(shown), change(question.key))
+    shown = waits if len(waits) <= 4 else [*waits[:3], _more(len(waits) - 3)]
+    return NeedView(question.label, _source(question), listed(shown), change(question.key))
+
+
+IN_THE_HEAD, IN_THE_CHART = 1, 5  # burdens up to which an answer needs no looking up, or no new test
+
+
+def _source(question: Question) -> str:
+    """Where an answer is to be looked for, by what it costs to find out; nothing where one has only to ask."""
+    burden = question.asking.burden
+    if burden <= IN_THE_HEAD:
+        return ""
+    return _("in the chart") if burden <= IN_THE_CHART else _("by a test")
 
 
 def _reading(verdict: Verdict, code: str) -> ReadingView:
@@ -625,25 +731,29 @@ def _reading(verdict: Verdict, code: str) -> ReadingView:
     findings += [cohort.admission for cohort in verdict.cohorts]
     decided = dict.fromkeys(_name(finding) for finding in findings if code in finding.depends_on)
     statement = verdict.protocol.reading_by_code[code].statement
-    return ReadingView(code, _sentence(statement), explain.listed(list(decided)))
+    return ReadingView(code, _sentence(statement), listed(list(decided)))
 
 
 def _name(finding: Finding) -> str:
     if finding.criterion is not None:
-        return f"{finding.criterion.title} ({finding.criterion.code})"
-    return f"the admission to {finding.cohort.title}" if finding.cohort is not None else ""
+        return coded(finding.criterion.title, finding.criterion.code)
+    return _("the admission to {cohort}", cohort=finding.cohort.title) if finding.cohort is not None else ""
 
 
 def _cohort_view(verdict: Verdict, cohort: CohortVerdict) -> CohortView:
     protocol = verdict.protocol
     codes = cohort.reasons if cohort.verdict == "excluded" else cohort.open
     titles = {criterion.code: criterion.title for criterion in protocol.criteria}
-    wanting = "No" if cohort.verdict == "excluded" else ""
-    groups = {group.code: _capital(f"{wanting} {_lower(group.title)}".strip()) for group in protocol.groups}
+    groups = {group.code: _capital(group.title) for group in protocol.groups}
+    if cohort.verdict == "excluded":
+        groups = {group.code: _("No {group}", group=_lower(group.title)) for group in protocol.groups}
     admission = ""
     if ADMISSION in codes:
-        begins = "Does not take this participant" if cohort.verdict == "excluded" else "Admission is open"
-        admission = f"{begins}: {_lower(explain.reason(cohort.admission))}"
+        admission = _lower(explain.reason(cohort.admission))
+        if cohort.verdict == "excluded":
+            admission = _("Does not take this participant: {reason}", reason=admission)
+        else:
+            admission = _("Admission is open: {reason}", reason=admission)
     named = [("", groups[code]) if code in groups else (code, titles[code]) for code in codes if code != ADMISSION]
     shown = named if len(named) <= REASONS_SHOWN else named[: REASONS_SHOWN - 1]
     more = len(named) - len(shown)
@@ -652,7 +762,7 @@ def _cohort_view(verdict: Verdict, cohort: CohortVerdict) -> CohortView:
 
 def _lower(words: str) -> str:
     """The words as they go on a sentence; a label that begins with an abbreviation stays."""
-    return words[:1].lower() + words[1:] if words[1:2].islower() else words
+    return current().lower(words)
 
 
 def path_before(path: list[Step], keys: Iterable[str]) -> Step | None:

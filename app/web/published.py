@@ -6,13 +6,19 @@ change at any moment; it is asked again after `REFRESH_SECONDS`.
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
+from app.rules import conditions
 from app.rules.ask import Interviewer
+from app.rules.change import Changer
 from app.rules.participant import Participant
 from app.rules.protocol import Protocol
 from app.rules.report import Reporter, dumps
+from app.rules.translation import localised
 from app.rules.verdict import Evaluator, Verdict
+from app.rules.words import ENGLISH
 from app.store import queries
 from app.store.db import Database
 from app.trials import Trial
@@ -31,10 +37,21 @@ class Published:
     evaluator: Evaluator
     interviewer: Interviewer
     reporter: Reporter
+    is_reviewed: bool = True  # the translation, where this is one
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on a participant."""
         return self.evaluator.evaluate(participant)
+
+    @cached_property
+    def changer(self) -> Changer:
+        """What finds out what would change a verdict."""
+        return Changer(self.evaluator)
+
+    def changes(self, verdict: Verdict) -> dict[str, Any]:
+        """What would change a verdict, as plain data."""
+        changer = self.changer
+        return conditions.plain(changer.changes(verdict), changer.search, verdict.context.world)
 
     def report(self, verdict: Verdict) -> bytes:
         """The verdict as the JSON of the API."""
@@ -66,6 +83,7 @@ class Library:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._by_id: dict[int, Published] = {}
+        self._localised: dict[tuple[int, str], Published] = {}
         self._current: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
@@ -88,6 +106,28 @@ class Library:
             self._by_id[identity] = published
             self._current[nct_id] = (identity, time.monotonic())
         return published
+
+    def in_language(self, identity: int, language: str) -> Published:
+        """One published protocol with its texts in a language; made once and kept. Raises NotFound."""
+        published = self.by_id(identity)
+        if language == ENGLISH.language:
+            return published
+        with self._lock:
+            if (identity, language) not in self._localised:
+                with self.database.read() as session:
+                    found = queries.translation(session, published.trial.nct_id, language)
+                protocol = localised(published.protocol, found.texts)
+                made = prepare(published.trial, protocol, published.version, published.hash)
+                self._localised[identity, language] = replace(made, is_reviewed=found.is_reviewed)
+            kept = self._localised[identity, language]
+        return kept if kept.trial == published.trial else replace(kept, trial=published.trial)
+
+    def current_in_language(self, nct_id: str, language: str) -> Published:
+        """The protocol that is in force for a trial, with its texts in a language. Raises NotFound."""
+        published = self.current(nct_id)
+        if language == ENGLISH.language:
+            return published
+        return self.in_language(self._current[nct_id][0], language)
 
     def by_id(self, identity: int) -> Published:
         """One published protocol, whatever its status now. Raises NotFound."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Hashable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -26,18 +26,20 @@ from jinja2 import (
     PrefixLoader,
     Undefined,
     UndefinedError,
+    pass_context,
 )
-from jinja2.runtime import Macro
+from jinja2.runtime import Context, Macro
+from markupsafe import Markup
 
-from app.rules.explain import MONTHS
+from app.languages import LANGUAGES
+from app.rules import words
+from app.rules.calendar import read_partial
 from app.rules.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 REMEMBERED = 1024
-
-PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
 def long_date(value: object) -> str:
@@ -49,21 +51,19 @@ def long_date(value: object) -> str:
     if value is None or value == "":
         return ""
     text = value.date().isoformat() if isinstance(value, datetime) else str(value)
-    match = PARTIAL_DATE.fullmatch(text)
-    if match is None:
+    partial = read_partial(text)
+    if partial is None:
         raise ValueError(f"not a date: {text!r}")
-    year, month, day = match.groups()
-    if month is None:
-        return year
-    name = MONTHS[date(int(year), int(month), int(day or 1)).month - 1]
-    return f"{int(day)} {name} {year}" if day else f"{name} {year}"
+    return words.partial_words(partial)
 
 
 def moment(value: datetime, zone: str = "UTC") -> str:
     """A moment in a named zone: 22 November 2026, 14:05 UTC. Without a zone it is UTC."""
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     local = aware.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
-    return f"{long_date(local)}, {local:%H:%M} {zone if zone == 'UTC' else local.tzname()}"
+    name = zone if zone == "UTC" else local.tzname()
+    hour = f"{local:%H:%M}"
+    return words._("{date}, {time} {zone}", date=long_date(local), time=hour, zone=name)
 
 
 def number(value: object) -> str:
@@ -75,7 +75,40 @@ def number(value: object) -> str:
     if isinstance(value, Fraction):
         value = value.numerator / value.denominator
     text = format(Decimal(str(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return words.decimal_words(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def by_language(filter_: Callable[..., str]) -> Callable[..., str]:
+    """The filter, worked out at each rendering: Jinja would work out what it does to a constant once for all."""
+
+    @pass_context
+    def filtered(context: Context, value: Any, *arguments: Any) -> str:
+        return filter_(value, *arguments)
+
+    return filtered
+
+
+def said(message: str, /, **values: object) -> Markup:
+    """A message for a template. It may hold tags; the values are escaped."""
+    found = Markup(words._(message))  # messages are our own
+    return found.format(**values) if values else found
+
+
+def said_of(one: str, many: str, number: int, /, **values: object) -> Markup:
+    """A message for this number of things, for a template."""
+    return Markup(words.current().plural(one, many, number)).format(**values)
+
+
+UNTRANSLATED = '<span lang="en">'
+_NO_PLACE_FOR_TAGS = re.compile(r"<(title|textarea|option)\b[^>]*>.*?</\1>|<[^>]*>", re.DOTALL)
+
+
+def with_languages(page: str) -> str:
+    """The page with what is English in another language's page said to be English, where a tag can stand."""
+    if words.BEGIN not in page:
+        return page
+    page = _NO_PLACE_FOR_TAGS.sub(lambda found: words.unmarked(found[0]), page)
+    return page.replace(words.BEGIN, UNTRANSLATED).replace(words.END, "</span>")
 
 
 class StrictInOwnTemplates(Undefined):
@@ -168,14 +201,19 @@ class Pages:
         )
         self._made: Memory[str] = Memory(REMEMBERED)
         self.environment.globals["once"] = self._once
-        self.environment.filters.update(long_date=long_date, moment=moment, number=number)
+        for name, filter_ in (("long_date", long_date), ("moment", moment), ("number", number)):
+            self.environment.filters[name] = by_language(filter_)
+        self.environment.globals.update(
+            _=said, ngettext=said_of, semicolons=words.semicolons, current_words=words.current, languages=LANGUAGES
+        )
         self.environment.globals["asset"] = asset or Assets()
 
     def _once(self, macro: Macro, view: Hashable, *constant: object) -> str:
         """What a macro makes of a view, made once for all equal views; `constant` is always the same with them."""
-        made = self._made.get((macro, view))
-        return made if made is not None else self._made.keep((macro, view), macro(view, *constant))
+        place = macro, view, words.current().language
+        made = self._made.get(place)
+        return made if made is not None else self._made.keep(place, macro(view, *constant))
 
     def render(self, name: str, context: Mapping[str, object] | None = None) -> str:
         """The whole page as text."""
-        return self.environment.get_template(name).render(context or {})
+        return with_languages(self.environment.get_template(name).render(context or {}))

@@ -28,7 +28,8 @@ from app.rules.protocol import Protocol
 from app.settings import Settings
 from app.store import migrate, queries
 from app.store.db import Database
-from app.trials import read_trial
+from app.trials import BUILT_IN, read_trial
+from app.trials.translations import read_translations
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -109,6 +110,8 @@ def serve(folder: Path) -> Iterator[Server]:
     trial, protocol = read_trial()
     with database.write() as session:
         actions.publish_protocol(session, trial=trial, protocol=protocol, at=NOW, actor="test")
+        for translation in read_translations(BUILT_IN, protocol):
+            actions.translate_trial(session, nct_id=NCT_ID, translation=translation, at=NOW, actor="test")
     clock = Clock()
     settings = Settings.from_environment({"PRESCREEN_DATABASE_URL": url.render_as_string(hide_password=False)})
     app = create_app(settings, clock, strict_templates=True)

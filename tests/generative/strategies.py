@@ -204,6 +204,7 @@ def plain_protocols(
         draw(_criterion(number, words, tuple(sorted(parts)), readings, size))
         for number in range(draw(st.integers(1, criteria)))
     ]
+    checks = draw(st.lists(edit_check(questions), max_size=2)) if len(questions) > 1 else []
     used = dict.fromkeys(criterion["group"] for criterion in made_criteria if "group" in criterion)
     return {
         "nct_id": "NCT00000000",
@@ -214,7 +215,25 @@ def plain_protocols(
         "groups": [{"code": group, "title": f"Group {group}"} for group in used],
         "criteria": made_criteria,
         "cohorts": made_cohorts,
-    }
+    } | ({"edit_checks": [{**check, "code": f"Q{n}"} for n, check in enumerate(checks)]} if checks else {})
+
+
+def edit_check(questions: list[Plain]) -> st.SearchStrategy[Plain]:
+    """A rule over two answers or more; where there are a number and an age, often whether the one exceeds the other."""
+    both = st.lists(st.sampled_from(questions), min_size=2, max_size=3, unique_by=lambda asked: asked["key"])
+    compared: st.SearchStrategy[Plain] = both.flatmap(
+        lambda facts: st.builds(
+            lambda kind, rules: {kind: rules}, st.sampled_from(["all", "any"]), st.tuples(*map(leaf, facts)).map(list)
+        )
+    )
+    numbers = [asked["key"] for asked in questions if asked["type"] in ("integer", "number")]
+    ages = [asked["key"] for asked in questions if asked["type"] == "age"]
+    if numbers and ages:
+        units = st.sampled_from(["months", "years"])
+        exceeds = st.tuples(st.sampled_from(numbers), units, st.sampled_from(ages))
+        longer = exceeds.map(lambda drawn: {"exceeds_age": list(drawn)})
+        compared |= longer | st.tuples(longer, compared).map(lambda rules: {"all": [rules[0], {"not": rules[1]}]})
+    return compared.map(lambda rule: {"message": "These do not go together.", "rule": rule})
 
 
 def _place(draw: st.DrawFn, questions: list[Plain], sections: list[Plain], terms: list[Plain]) -> None:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from strategies import TODAY, bodies, protocols
 
+from app.rules.edit_checks import raised
 from app.rules.facts import FACT_TYPES
 from app.rules.participant import read_participant
 from app.rules.protocol import CALCULATORS, STATUSES, Asking, Protocol
@@ -29,10 +30,12 @@ def rules(protocol: Protocol) -> Iterator[Rule]:
         yield from walk(cohort.admits)
         for _, rule in cohort.parts:
             yield from walk(rule)
+    for check in protocol.edit_checks:
+        yield from walk(check.rule)
 
 
 @seed(1)
-@settings(max_examples=250, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def collect(data: st.DataObject) -> None:
     protocol = data.draw(protocols())
@@ -61,6 +64,7 @@ def collect(data: st.DataObject) -> None:
         SEEN.update(finding.truth for finding in result.deciding)
     SEEN.update(("group", outcome) for outcome in verdict.groups.values())
     SEEN["depends", bool(verdict.depends_on)] += 1
+    SEEN["query", bool(raised(protocol, verdict.context.world))] += 1
     SEEN["review", bool(verdict.review)] += 1
     SEEN["missing", bool(verdict.missing)] += 1
 
@@ -75,7 +79,9 @@ def test_every_word_of_the_language_is_generated() -> None:
     wanted += [("inclusion", scoped, False) for scoped in (True, False)]
     wanted += [("parts", n) for n in (0, 1, 2)] + [("terms", n) for n in (0, 1, 2)]
     wanted += [
-        (name, flag) for name in ("condition", "depends", "review", "missing", "deciding") for flag in (True, False)
+        (name, flag)
+        for name in ("condition", "depends", "query", "review", "missing", "deciding")
+        for flag in (True, False)
     ]
     wanted += [("decision", decision) for decision in ("likely_eligible", "excluded", "undetermined")]
     wanted += [(kind, outcome) for kind in ("inclusion", "exclusion") for outcome in ("pass", "fail", "unknown")]

@@ -93,8 +93,8 @@ def test_a_fact_of_another_question_does_not_matter(engine) -> None:
         assert holds(engine, {"yes": "fever"}, facts, {"fever": True, "cough": cough}) == "yes"
 
 
-def test_twelve_kinds() -> None:
-    """There are twelve kinds of rule, and each is written as one key."""
-    kinds = "always all any not yes is includes compare elapsed reading part term"
+def test_thirteen_kinds() -> None:
+    """There are thirteen kinds of rule, and each is written as one key; `exceeds_age` stands in edit checks alone."""
+    kinds = "always all any not yes is includes compare elapsed exceeds_age reading part term"
     assert [rule.kind for rule in RULES] == kinds.split()
     assert write({"fever": "yes_no"}, {"I1": {"yes": "fever"}}).criteria[0].rule.kind == "yes"

@@ -87,6 +87,13 @@ def test_an_unknown_finding_cites_what_is_known_so_far() -> None:
     assert cited(found({"rule": A, "scope": B}, {"b": True})) == {"b": True}
 
 
+def test_what_does_not_apply_has_no_truth() -> None:
+    """Where the scope is false the rule is not looked at: its truth is unknown, whatever the answers."""
+    for answer in (True, False):
+        finding = found({"rule": A, "scope": B}, {"a": answer, "b": False})
+        assert (finding.outcome, finding.scope, finding.truth) == ("not_applicable", FALSE, UNKNOWN)
+
+
 def test_settled_readings_are_named_where_they_count() -> None:
     """A reading with a value is named where the finding would be another without it."""
     readings = {"X1": "assumed yes", "X2": "assumed no", "X3": "open"}
@@ -110,6 +117,14 @@ def test_what_is_missing() -> None:
     assert found({"term": "ill"}, {}, terms={"ill": {"not": A}}).missing == ("a",)
     assert found({"all": [A, A]}, {}).missing == ("a",)
     assert found({"all": [A, B]}, {"a": True, "b": False}).missing == ()
+
+
+def test_what_is_decided_inside_a_rule_waits_for_nothing() -> None:
+    """Alternatives that have failed, and conditions that are met, settle the rule around them."""
+    D = {"yes": "d"}
+    facts = FACTS | {"d": "yes_no"}
+    assert found({"any": [{"all": [{"any": [A, B]}, C]}, D]}, {"a": False, "b": False}, facts).missing == ("d",)
+    assert found({"all": [{"any": [{"all": [A, B]}, C]}, D]}, {"a": True, "b": True}, facts).missing == ("d",)
 
 
 def test_a_partial_date_may_be_missing_although_given() -> None:
@@ -144,6 +159,20 @@ def test_a_part_may_be_missing() -> None:
     protocol = write(FACTS, {"I1": {"part": "expansion"}}, cohorts, readings={"X1": "open"})
     result = judged(protocol, {}).results[0]
     assert {code: finding.missing for code, finding in result.findings.items()} == {"one": ("X1",), "two": ("b",)}
+
+
+def test_a_part_that_is_decided_is_not_missing() -> None:
+    """Nor is what stands beside a part to which the cohort does not belong."""
+    beside = {"any": [{"all": [{"part": "expansion"}, A]}, C]}
+    cohorts = {
+        "none": EVERYBODY,
+        "no": EVERYBODY | {"parts": {"expansion": B}},
+        "yes": EVERYBODY | {"parts": {"expansion": {"not": B}}},
+    }
+    protocol = write(FACTS, {"I1": beside}, cohorts)
+    result = judged(protocol, {"b": False}).results[0]
+    missing = {code: finding.missing for code, finding in result.findings.items()}
+    assert missing == {"none": ("c",), "no": ("c",), "yes": ("a", "c")}
 
 
 def test_missing_questions_of_a_verdict() -> None:
@@ -240,6 +269,19 @@ def test_only_a_failure_may_change() -> None:
     assert change(HEAVY, {}) == (None, None)
 
 
+def test_only_a_failure_is_watched() -> None:
+    """No day is looked for on which something passes that does not fail, or that no date or age can turn."""
+    for rule, answers, may_pass in (
+        (LONG_AGO, {"stop": "2022-03-01"}, True),
+        (LONG_AGO, {"stop": "2010"}, False),  # passes
+        (LONG_AGO, {}, False),  # is unknown
+        ({"rule": LONG_AGO, "scope": SEX}, {"sex": False, "stop": "2022-03-01"}, False),  # does not apply
+        ({"all": [SEX, LONG_AGO]}, {"sex": False, "stop": "2022-03-01"}, False),  # fails for good
+        (HEAVY, {"weight": 9}, False),
+    ):
+        assert found(rule, answers, CHANGES).ruling.may_pass is may_pass, (rule, answers)
+
+
 def test_fixed_repeatable_and_in_time() -> None:
     """A failure is fixed where its answers are; repeatable where a later measurement, or a change of treatment, may
     differ; a matter of time where the same answers pass on a later day, which is named.
@@ -311,6 +353,12 @@ def test_a_day_is_found_through_terms_and_parts() -> None:
     )
     cohorts = {"c": EVERYBODY | {"parts": {"expansion": LONG_AGO}}}
     assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts) == ("time", date(2027, 3, 1))
+    cohorts = {"c": EVERYBODY | {"parts": {"expansion": {"term": "long_ago"}}}}
+    terms = {"long_ago": LONG_AGO}
+    assert change({"part": "expansion"}, {"stop": "2022-03-01"}, cohorts=cohorts, terms=terms) == (
+        "time",
+        date(2027, 3, 1),
+    )
 
 
 def test_a_matter_of_time_without_a_date() -> None:
@@ -320,6 +368,7 @@ def test_a_matter_of_time_without_a_date() -> None:
     assert (finding.can_change, finding.passes_from) == ("time", None)
     child = {"rule": SEX, "scope": {"not": ADULT}}
     assert change(child, {"sex": True, "age": 15}, code="E1") == ("time", None)  # at 18 it no longer applies
+    assert change({"all": [SEX, ADULT]}, {"sex": True, "age": 15}) == ("time", None)
     both = {"all": [HEAVY, ADULT]}
     assert change(both, {"weight": 9, "age": 15}) == ("repeat", None)
     assert change(both, {"weight": 9, "birth": "2009-05-06"}) == ("repeat", None)

@@ -200,7 +200,7 @@ def test_the_first_dose_is_not_before_consent() -> None:
     complaint = ("first_dose_date", "must not be before consent_date (2026-11-22)")
     assert refused({}, first_dose_date="2026-11-21") == [complaint]
     assert refused({}, consent_date="2026-11-22", first_dose_date="2026-11-21") == [complaint]
-    with pytest.raises(ValueError, match="first_dose_date is before consent_date"):
+    with pytest.raises(ValueError, match=r"^first_dose_date is before consent_date$"):
         Dates(TODAY, TODAY, date(2026, 11, 21))
 
 

@@ -298,6 +298,9 @@ def test_steps() -> None:
         raw["questions"][3].update({"min": 1, "max": 9, "step": 10})
 
     assert faults(no_multiple) == ["question count: no multiple of the step lies in the range"]
+    assert faults(lambda raw: raw["questions"][3].update({"min": 5, "max": 5, "step": 10})) == [
+        "question count: the minimum must be below the maximum"
+    ]
     for minimum in (1, 9, 10):
         raw = base()
         raw["questions"][3].update({"min": minimum, "max": 14, "step": 10})
@@ -317,8 +320,11 @@ def test_an_age_and_its_birth_date_belong_together() -> None:
     assert faults(lambda raw: raw["questions"][6].pop("alternative")) == [
         "question age: must be the alternative of birth"
     ]
-    assert no_pair in faults(put("a", "questions", 6, "alternative"))
-    assert no_pair in faults(put("nothing", "questions", 6, "alternative"))
+    for other in ("a", "nothing"):
+        assert faults(put(other, "questions", 6, "alternative")) == [
+            no_pair,
+            "question age: must be the alternative of birth",
+        ]
     assert faults(put("age", "questions", 0, "alternative")) == [
         "question a: alternative must name the age that this date of birth gives"
     ]
@@ -568,6 +574,14 @@ def test_a_chain_of_terms_is_as_deep_as_its_sum() -> None:
         one(SPARE, Term("u"), broken)
 
 
+def test_at_the_greatest_depth_a_name_is_still_looked_up() -> None:
+    """A term that is not there, or not valid, has no depth of its own: only the name, or the term, is at fault."""
+    with pytest.raises(InvalidProtocol, match=r"^criterion I1 rule(\.not\[1\]){30}: no earlier term sick$"):
+        one(SPARE, nested(30, Term("sick")))
+    with pytest.raises(InvalidProtocol, match=r"^term t: no question nothing$"):
+        one(SPARE, nested(30, Term("t")), (NamedRule("t", "T", IsYes("nothing")),))
+
+
 def test_what_only_code_can_get_wrong() -> None:
     """Built by hand, a protocol is checked as one that is read: signs, limits, units, parts."""
     number = Question("b", "s", Number(0, 9), "B?", "B", "So.", "fixed")
@@ -583,7 +597,7 @@ def test_what_only_code_can_get_wrong() -> None:
         with pytest.raises(InvalidProtocol, match=f"^criterion I1 rule: {fault}"):
             one(question, rule)
     with pytest.raises(InvalidProtocol, match=r"^cohort c: names a part twice$"):
-        one(SPARE, IsYes("a"), cohorts=(Cohort("c", "C", Always(True), (("p", IsYes("a")), ("p", IsYes("a")))),))
+        one(SPARE, IsYes("a"), cohorts=(Cohort("c", "C", Always(True), (("p", IsYes("a")), ("p", Always(True)))),))
     with pytest.raises(InvalidProtocol, match="question b unit: must be one line of text"):
         one(Question("b", "s", Age(0, 9, "a", ""), "B?", "B", "So.", "fixed"), IsYes("a"))
 

@@ -17,6 +17,7 @@ from app.rules.tree import (
     AnyOf,
     Compare,
     Elapsed,
+    ExceedsAge,
     Includes,
     InPart,
     IsOneOf,
@@ -45,6 +46,7 @@ A: Plain = {"yes": "a"}
         ({"compare": ["weight", ">=", 10]}, Compare("weight", ">=", 10)),
         ({"compare": ["weight", "<", 9.5]}, Compare("weight", "<", 9.5)),
         ({"elapsed": ["stop", "<", 5, "years", "as_of"]}, Elapsed("stop", "<", 5, "years", "as_of")),
+        ({"exceeds_age": ["stay", "months", "age"]}, ExceedsAge("stay", "months", "age")),
         ({"reading": "X1"}, ReadingHolds("X1")),
         ({"part": "expansion"}, InPart("expansion")),
         ({"term": "adult"}, Term("adult")),
@@ -72,7 +74,7 @@ def test_numbers_are_written_as_people_do() -> None:
         (
             {"no": "a"},
             "rule: no kind of rule 'no'; there are always, all, any, not, yes, is, includes, compare, elapsed, "
-            "reading, part, term",
+            "exceeds_age, reading, part, term",
         ),
         ({True: "a"}, "rule: no kind of rule True; there are"),
         ({"always": "yes"}, "rule.always: takes true or false"),

@@ -122,6 +122,18 @@ RICH: dict[str, Any] = {
         },
         {"code": "A", "title": "No parts", "admits": {"always": True}},
     ],
+    "edit_checks": [
+        {
+            "code": "Q1",
+            "message": "The packs and the age do not go together.",
+            "rule": {"exceeds_age": ["packs", "months", "age_years"]},
+        },
+        {
+            "code": "Q2",
+            "message": "The stage and the weight do not go together.",
+            "rule": {"all": [{"is": {"stage": ["late"]}}, {"compare": ["weight", ">", 200]}]},
+        },
+    ],
 }  # fmt: skip
 
 

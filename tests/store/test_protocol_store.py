@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from app import actions
 from app.errors import Conflict, Invalid, NotFound
 from app.rules.codec import content_hash, rule_to_plain
 from app.rules.facts import FACT_TYPES
-from app.rules.protocol import Cohort, Protocol
+from app.rules.protocol import Asking, Cohort, Protocol
 from app.rules.tree import RULES, All, Always, Compare, Not, Rule, walk
-from app.store import queries
+from app.store import migrate, queries
 from app.store.db import Database
-from app.store.models import OWNED, Event, ProtocolRow, RuleNodeRow, SiteRow
+from app.store.models import OWNED, EditCheckRow, Event, ProtocolRow, RuleNodeRow, RuleOptionRow, SiteRow
 from app.trials import BUILT_IN, Trial, read_trial
 
 Counted = Callable[[], AbstractContextManager[list[str]]]
@@ -42,6 +43,7 @@ def test_protocol_made_by_hand_holds_every_node_and_type(protocol: Protocol) -> 
     tops: list[Rule] = [question.relevant for question in protocol.questions if question.relevant]
     tops += [term.rule for term in protocol.terms]
     tops += [rule for criterion in protocol.criteria for rule in (criterion.scope, criterion.rule) if rule]
+    tops += [check.rule for check in protocol.edit_checks]
     tops += [rule for cohort in protocol.cohorts for rule in (cohort.admits, *dict(cohort.parts).values())]
     assert {type(node) for top in tops for node in walk(top)} == set(RULES)
     assert {type(question.type) for question in protocol.questions} == set(FACT_TYPES)
@@ -67,6 +69,33 @@ def test_built_in_trial_comes_back_equal(database: Database, now: Any) -> None:
     assert load(database, trial.nct_id) == protocol
     with database.read() as session:
         assert queries.trial(session, trial.nct_id) == trial
+
+
+def test_a_published_protocol_outlives_the_migrations(
+    database: Database, trial: Trial, protocol: Protocol, now: Any
+) -> None:
+    """Back to the first schema and up again: what it could hold stays, with its hash and its triggers."""
+    questions = tuple(replace(question, asking=Asking(), calculator="") for question in protocol.questions)
+    old = replace(protocol, questions=questions, edit_checks=())
+    publish(database, trial, old, now)
+    migrate.downgrade(database.engine, "0001")
+    migrate.upgrade(database.engine)
+    loaded = load(database, trial.nct_id)
+    assert loaded == old
+    with database.read() as session:
+        assert queries.current_version(session, trial.nct_id).hash == content_hash(loaded)
+    for statement in (
+        delete(RuleOptionRow),
+        delete(RuleNodeRow),
+        insert(EditCheckRow).values(protocol_id=1, position=0, code="Z", message="Z"),
+    ):
+        with pytest.raises(DBAPIError, match="a published protocol cannot change"), database.write() as session:
+            session.execute(statement)
+    publish(database, trial, protocol, now)
+    assert load(database, trial.nct_id) == protocol
+    migrate.downgrade(database.engine, "0002")
+    migrate.upgrade(database.engine)
+    assert load(database, trial.nct_id) == replace(protocol, edit_checks=())
 
 
 def test_deepest_rule_comes_back(database: Database, trial: Trial, protocol: Protocol, now: Any) -> None:

@@ -254,6 +254,24 @@ def test_the_summary_of_what_is_open() -> None:
     assert summary(young).startswith("Cannot tell yet: need a more exact Date of birth")
 
 
+def test_the_readings_of_a_summary() -> None:
+    """Those that decide by themselves; others only where no answer is needed and none decides alone."""
+    beside = {"any": [{"all": [{"yes": "gvhd"}, {"reading": "X17"}]}, {"yes": "prior_hsct"}]}
+    assert explain.summary(judged({"answers": {}}, odd(beside))) == (
+        "Cannot tell yet: need Earlier HSCT and Graft-versus-host disease."
+    )
+    both = [{"reading": "X7"}, {"reading": "X17"}]
+    together = {"any": [{"all": both}, {"not": {"any": both}}]}
+    assert explain.summary(judged({"answers": {}}, odd(together))) == (
+        "Cannot tell yet: depends on reading X7 and reading X17, which are open."
+    )
+    plain = protocol_to_plain(odd(together))
+    plain["cohorts"][0]["admits"] = {"reading": "X9"}
+    assert explain.summary(judged({"answers": {}}, protocol_from_plain(plain))) == (
+        "Cannot tell yet: depends on reading X9, which is open."
+    )
+
+
 def test_a_review_point_is_not_needed() -> None:
     child = BY_ID["V001"]["answers"] | {"age_years": 10, "inherited_marrow_failure": False, "lansky": 90}
     verdict = judged({"answers": child | {"qtcf_ms": None}})
@@ -468,7 +486,7 @@ def test_leaves_in_words(rule: dict[str, Any], words: str) -> None:
 
 
 def test_only_leaves_are_leaves() -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=r"All\(rules=\(IsYes\(fact='gvhd'\),\)\)"):
         leaf({"all": [{"yes": "gvhd"}]})
 
 
@@ -589,3 +607,14 @@ def test_the_sentence_of_a_finding_is_that_of_its_values() -> None:
 
     assert explain.reason(first(70)) == "Body weight: 70 kg (at least 10 kg)."
     assert explain.reason(first(82.5)) == "Body weight: 82.5 kg (at least 10 kg)."
+
+
+def test_the_form_of_a_sentence_is_made_once() -> None:
+    """In it there is room for what differs between participants; yes and no, which every rule tells apart, stand."""
+    results = judged({"answers": {"weight_kg": 70, "hepatitis_b_active": True}}).results
+    by_code = {result.criterion.code: result.deciding[0] for result in results}
+    form = explain.reason_form(by_code["I5"])
+    assert form == "Body weight: \0weight_kg\0 (at least 10 kg)."
+    assert explain.reason_form(by_code["I5"]) is form
+    assert explain.fill(form, by_code["I5"].context) == "Body weight: 70 kg (at least 10 kg)."
+    assert explain.reason_form(by_code["E5"]) == "Active hepatitis B: yes."

@@ -54,6 +54,7 @@ def test_a_whole_report() -> None:
         "first_dose_date": "2026-12-01",
         "verdict": "excluded",
         "summary": "Excluded: Autoimmune disease (E2).",
+        "exact": {"verdict": "excluded", "note": None},
         "cohorts": [
             {
                 "code": "pediatric-escalation",
@@ -146,6 +147,7 @@ def test_a_whole_report() -> None:
         ],
         "depends_on": ["X17"],
         "review": ["R1"],
+        "queries": [],
     }
 
 
@@ -161,6 +163,26 @@ def test_a_criterion_that_depends_on_the_cohort() -> None:
     (alone,) = said(few(("E15",), ("adult-expansion-mds",)), answers)["criteria"]
     assert (alone["outcome"], alone["can_change"]) == ("fail", "fixed")
     assert "by_cohort" not in said(few(("E13",), ("japan",)), {})["criteria"][0]
+
+
+def test_a_failure_for_some_cohorts_waits_for_nothing() -> None:
+    """Whichever cohort comes first: where one passes there is nothing to wait for, neither a repeat nor a day."""
+    plain = protocol_to_plain(few(("E2",), ("adult-escalation", "adult-expansion-mds")))
+    recent = {"elapsed": ["autoimmune_last_active_date", "<", 5, "years", "as_of"]}
+    heavy = {"compare": ["weight_kg", ">", 100]}
+    answers = {"autoimmune_last_active_date": "2022-03-01", "weight_kg": 120, "country": "US", "age_years": 60}
+    for rule, alone in ((recent, ("time", "2027-03-01")), (heavy, ("repeat", None))):
+        plain["criteria"][0] |= {"rule": {"all": [{"part": "escalation"}, rule]}}
+        plain["criteria"][0].pop("scope", None)
+        for turned in (False, True):
+            cohorts = plain["cohorts"][::-1] if turned else plain["cohorts"]
+            protocol = protocol_from_plain(plain | {"cohorts": cohorts})
+            (criterion,) = said(protocol, answers | {"diagnosis": "mds"})["criteria"]
+            assert sorted(criterion["by_cohort"].values()) == ["fail", "pass"]
+            assert criterion["outcome"] == "unknown"
+            assert (criterion["can_change"], criterion["passes_from"]) == (None, None)
+        (criterion,) = said(protocol_from_plain(plain | {"cohorts": plain["cohorts"][:1]}), answers)["criteria"]
+        assert (criterion["can_change"], criterion["passes_from"]) == alone
 
 
 @pytest.mark.parametrize(

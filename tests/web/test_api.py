@@ -243,6 +243,42 @@ def test_bodies_of_another_shape(api: Client, body: object, fact: str) -> None:
     assert faults(api.post(EVALUATE, json.dumps(body).encode())) == [fact]
 
 
+def test_what_would_change_is_said_where_it_is_asked_for(api: Client) -> None:
+    body = {"answers": {**AML, "no_available_therapy": True, "qtcf_ms": 482}, "as_of": TODAY}
+    plain = api.post(EVALUATE, json=body).json()
+    explained = api.post(EVALUATE, json={**body, "explain": True}).json()
+    changes = explained.pop("changes")
+    assert explained == plain == api.post(EVALUATE, json={**body, "explain": False}).json()
+    assert [reason["code"] for reason in changes["reasons"]] == ["E13"]
+    (one,) = changes["sets"]
+    assert (one["verdict"], one["changes"][0]["words"]) == ("not_excluded", "QTcF were at most 470 ms")
+    answers = {**body["answers"], **one["changes"][0]["example"]}  # type: ignore[dict-item]
+    assert api.post(EVALUATE, json={"answers": answers}).json()["verdict"] == "undetermined"
+
+
+def test_explain_is_true_or_false(api: Client) -> None:
+    assert faults(api.post(EVALUATE, json={"answers": {"qtcf_ms": 1}, "explain": "yes"})) == ["explain", "qtcf_ms"]
+
+
+def test_a_verdict_is_decided_whatever_the_missing_answers_are(api: Client) -> None:
+    """A complete adult AML file without the country: some cohort fits wherever the site is."""
+    case = next(case for case in CASES if case["expect"]["verdict"] == "likely_eligible" and is_adult_aml(case))
+    body = body_of(case)
+    body["answers"] = {fact: value for fact, value in body["answers"].items() if fact != "country"}
+    plain = api.post(EVALUATE, json=body).json()
+    assert (plain["verdict"], plain["exact"]["verdict"]) == ("undetermined", "likely_eligible")
+    assert plain["exact"]["note"] == (
+        "Decided whatever the missing answers are: some cohort fits, whatever is found for Country of the site."
+    )
+    without = api.post(EVALUATE, json={"answers": {}}).json()["exact"]
+    assert without == {"verdict": "undetermined", "note": None}
+
+
+def is_adult_aml(case: dict[str, Any]) -> bool:
+    answers = case["answers"]
+    return answers.get("diagnosis") == "aml" and (answers.get("age_years") or 0) >= 18
+
+
 def test_null_and_absent_are_both_unknown(api: Client) -> None:
     absent = api.post(EVALUATE, {"answers": AML}).content
     nulls = dict.fromkeys(PROTOCOL.question_by_key)
@@ -343,6 +379,13 @@ def test_description(api: Client) -> None:
         assert set(question) >= QUESTION_KEYS
         assert question["section"] in {section["key"] for section in plain["sections"]}
         assert question["can_change"] in ("fixed", "repeat", "time")
+        assert {"decides", "burden", "source"} == set(question["asking"])
+    calculators = {question["fact"]: question["calculator"] for question in plain["questions"]}
+    assert {fact: name for fact, name in calculators.items() if name} == {
+        "qtcf_ms": "qtcf",
+        "prednisone_mg_per_day": "prednisone",
+    }
+    assert [check["code"] for check in plain["edit_checks"]] == [check.code for check in PROTOCOL.edit_checks]
     assert [row["code"] for row in plain["criteria"]] == [c.code for c in PROTOCOL.criteria]
     for row in plain["criteria"]:
         assert {"code", "kind", "title", "statement", "place", "rule", "readings"} <= set(row)

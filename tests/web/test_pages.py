@@ -515,6 +515,32 @@ def test_the_goal_is_carried_on(site_of_all: Site) -> None:
     assert answered.headers["location"] == f"{check}/answers?goal=all_reasons"
 
 
+# QUERIES
+
+
+def test_answers_that_hardly_go_together_are_pointed_out(site: Site) -> None:
+    """On the answers, the result and the next step alike: both answers, each with a way to change it."""
+    check = site.begin()
+    assert "Please check" not in site.get(f"{check}/answers").text
+    site.post(f"{check}/questions/birth_date", {"age_years": "40"})
+    answered = site.post(f"{check}/questions/weight_kg", {"weight_kg": "3"})
+    assert answered.status_code == 303
+    message = "The body weight is very low for the age at consent; hardly any adult weighs under 30 kg."
+    for place, way_back in (("answers", "?from=answers"), ("result", "?from=result"), ("questions/qtcf_ms", "")):
+        shown = html.unescape(site.get(f"{check}/{place}").text)
+        notice = shown[
+            shown.index('class="app-queries"') : shown.index("</section>", shown.index('class="app-queries"'))
+        ]
+        assert message in notice
+        assert re.findall(r'href="([^"]+)"', notice) == [
+            f"{check}/questions/{question}{way_back}" for question in ("weight_kg", "birth_date")
+        ]
+        assert "3 kg" in notice
+        assert "40 years" in notice
+    site.post(f"{check}/questions/weight_kg", {"weight_kg": "63"})
+    assert "Please check" not in site.get(f"{check}/result").text
+
+
 def test_the_order_is_carried_on(site_of_all: Site) -> None:
     """In the quickest order each step has one question, and the way back leads to the one before it."""
     check = site_of_all.begin()

@@ -1,0 +1,80 @@
+"""Writes docs/mutation.md from the last mutation run: `make mutation` runs it at the end."""
+
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from datetime import date
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MUTANT = re.compile(r"\s*app\.rules\.(\w+)\.(?:xǁ(\w+)ǁ|x_)(\w+)__mutmut_([0-9]+): (.+)")
+
+# Why a change in a function makes no difference, where that is known. Keys as in the last table.
+WHY = {
+    "explain `_reason_form`": "A criterion without a scope has one rule; said twice, it is one phrase.",
+    "explain `_with_unit`": "Only numbers are said with a unit.",
+    "protocol `_Checker._alternative`": "It is asked only where an alternative is named.",
+    "protocol `_Checker._cohorts`": "`None` forbids the part as `False` does.",
+    "protocol `_Checker._condition`": "`None` forbids the part as `False` does.",
+    "protocol `_Checker._terms`": "`None` forbids the part as `False` does.",
+    "report `Reporter._criterion`": "What is remembered was looked up just before.",
+    "report `Reporter.report`": "Takes the slower of two ways to the same bytes.",
+    "report `_plain`": "Yes and no stand in the template or are filled in: the same bytes.",
+    "verdict `Evaluator.evaluate`": "Looks for readings in an empty set: there are none.",
+    "verdict `Line.__init__`": "What does not apply has no truth, so it is not raised; or looks at more than it must.",
+    "verdict `_Admitting._anew`": "There is a ruling for every cohort, so the two are equally long.",
+    "verdict `_finding`": "Makes a context that equals the one at hand.",
+    "verdict `_reasons`": "No group is called so.",
+    "verdict `evaluate`": "A new evaluator remembers nothing yet.",
+}
+
+
+def page(results: str, day: date) -> str:
+    """The page for what `mutmut results --all true` prints."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    survivors: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for module, owner, function, number, status in MUTANT.findall(results):
+        counts[module][status] += 1
+        if status == "survived":
+            survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
+    total = sum(counts.values(), Counter())
+    if not total:
+        raise SystemExit("no results: run `make mutation` first")
+    parts = [
+        "# Mutation run of the rule language",
+        "Made by `make mutation`; do not edit. It changes `app/rules` in one place at a time and runs the tests of the "
+        "language on each change. A change is killed when a test fails; the aim is 95 %.",
+        f"The run of {day.day} {day:%B %Y}: {share(total)} killed, {total['survived']} survived. Others were reached "
+        "by no test, or did not come to an end in their time.",
+        "| module | mutants | killed | survived | others | killed % |\n| --- | --- | --- | --- | --- | --- |\n"
+        + "\n".join(row(module, counts[module]) for module in sorted(counts))
+        + "\n"
+        + row("all", total),
+        "## Those that survived",
+        "| module | function | mutants | why |\n| --- | --- | --- | --- |\n"
+        + "\n".join(
+            f"| {module} | `{function}` | {', '.join(map(str, sorted(numbers)))} | {why} |"
+            for (module, function), numbers in sorted(survivors.items())
+            for why in [WHY.get(f"{module} `{function}`", "")]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def share(count: Counter[str]) -> str:
+    """How many of how many were killed."""
+    return f"{count['killed']:,} of {count.total():,} mutants ({count['killed'] / count.total():.1%})"
+
+
+def row(module: str, count: Counter[str]) -> str:
+    """A module's figures."""
+    others = count.total() - count["killed"] - count["survived"]
+    killed = f"{100 * count['killed'] / count.total():.1f}"
+    return f"| {module} | {count.total()} | {count['killed']} | {count['survived']} | {others} | {killed} |"
+
+
+if __name__ == "__main__":
+    mutmut = Path(sys.executable).with_name("mutmut")
+    found = subprocess.run([mutmut, "results", "--all", "true"], check=True, capture_output=True, text=True).stdout
+    (HERE / "mutation.md").write_text(page(found, date.today()), encoding="utf-8")  # noqa: DTZ011
