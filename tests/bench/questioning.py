@@ -270,7 +270,7 @@ def rows(count: int) -> Iterator[tuple[str, ...]]:
     yield "Questions to a verdict", "Not known", *(column.replace("_", " ") for column in COLUMNS), "About, a step"
     yield "---", "---:", *("---:" for _ in COLUMNS), "---:"
     for name, share, means, step in table(count):
-        numbers = ("-" if number != number else f"{number:.1f}" for number in means.values())
+        numbers = ("-" if number != number else f"{number:.2f}" for number in means.values())
         yield name, f"{share:.0%}", *numbers, f"{step:.0f} us" if step else "-"
 
 

@@ -477,8 +477,9 @@ def test_interview(api: Client, case: dict[str, Any], goal: str, order: str) -> 
     last, everything = states[-1][0]["evaluation"], api.post(EVALUATE, body_of(case)).json()
     assert last["verdict"] == everything["verdict"]
     if goal == "all_reasons":
-        check_case(case, last)
         assert outcomes(last) == outcomes(everything)
+    if goal == "all_reasons" and order == "section":  # the quickest may leave a cohort that decides nothing undecided
+        check_case(case, last)
 
 
 def outcomes(plain: dict[str, Any]) -> dict[str, str]:
