@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from app.rules import codec
 from app.rules.ask import Interview, criteria_of
 from app.rules.facts import Age, Choice, Integer, Many, Number
-from app.rules.participant import Complaint, InvalidParticipant, read_participant
+from app.rules.participant import Complaint, InvalidParticipant
 from app.rules.protocol import Protocol, Question
 from app.rules.report import dumps, readings_of
 from app.settings import Settings
@@ -72,7 +72,7 @@ async def evaluate(nct_id: NctId, request: Request) -> Response:
 
 def evaluated(published: Published, body: object, today: date) -> bytes:
     """The JSON result for one participant's body. Raises InvalidParticipant."""
-    return published.report(published.evaluate(read_participant(published.protocol, body, today)))
+    return published.report(published.evaluate(published.read(body, today)))
 
 
 class Streamed(StreamingResponse):
@@ -140,7 +140,7 @@ def _next(published: Published, body: object, today: date) -> Response:
     if goal not in (None, "verdict", "all_reasons"):
         complaints.append(Complaint("goal", "must be verdict or all_reasons"))
     try:
-        participant = read_participant(published.protocol, fields if isinstance(body, dict) else body, today)
+        participant = published.read(fields if isinstance(body, dict) else body, today)
     except InvalidParticipant as error:
         raise InvalidParticipant([*complaints, *error.complaints]) from None
     if complaints:

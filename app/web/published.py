@@ -7,9 +7,10 @@ change at any moment; it is asked again after `REFRESH_SECONDS`.
 import threading
 import time
 from dataclasses import dataclass
+from datetime import date
 
 from app.rules.ask import Interviewer
-from app.rules.participant import Participant
+from app.rules.participant import Participant, Reader
 from app.rules.protocol import Protocol
 from app.rules.report import Reporter, dumps
 from app.rules.verdict import Evaluator, Verdict
@@ -31,6 +32,11 @@ class Published:
     evaluator: Evaluator
     interviewer: Interviewer
     reporter: Reporter
+    reader: Reader
+
+    def read(self, body: object, today: date) -> Participant:
+        """The participant that a plain JSON body says. Raises InvalidParticipant."""
+        return self.reader.read(body, today)
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on a participant."""
@@ -55,9 +61,8 @@ def prepare(trial: Trial, protocol: Protocol, version: int, digest: str) -> Publ
         }
     )
     evaluator = Evaluator(protocol)
-    return Published(
-        version, digest, trial, protocol, evaluator, Interviewer(evaluator), Reporter(protocol, head[1:-1])
-    )
+    interviewer, reporter, reader = Interviewer(evaluator), Reporter(protocol, head[1:-1]), Reader(protocol)
+    return Published(version, digest, trial, protocol, evaluator, interviewer, reporter, reader)
 
 
 class Library:
