@@ -442,7 +442,7 @@ def _exclusion(verdict: Verdict) -> str:
     shared = shared_reasons(verdict)
     if shared:
         return "; ".join(_named_reasons(verdict, shared))
-    closing = {code for cohort in verdict.cohorts for code in cohort.reasons if ADMISSION not in cohort.reasons}
+    closing = {code for each in verdict.standings for code in each.reasons if ADMISSION not in each.reasons}
     if closing:
         names = _named_reasons(verdict, closing)
         return (
@@ -465,16 +465,18 @@ def _named_reasons(verdict: Verdict, codes: set[str]) -> list[str]:
 
 def shared_reasons(verdict: Verdict) -> set[str]:
     """The reasons that exclude from every cohort alike."""
-    reasons = [set(cohort.reasons) - {ADMISSION} for cohort in verdict.cohorts]
+    reasons = [set(standing.reasons) - {ADMISSION} for standing in dict.fromkeys(verdict.standings)]
     return set.intersection(*reasons)
 
 
 def _needs(verdict: Verdict) -> str:
     """What an undetermined verdict waits for, in the cohorts that are still open."""
     waiting = _open_codes(verdict)
-    needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
-    if len(needed) > MAX_NEEDS:
-        needed = [*needed[: MAX_NEEDS - 1], f"{len(needed) - MAX_NEEDS + 1} other answers"]
+    facts = [m.fact for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
+    named = facts if len(facts) <= MAX_NEEDS else facts[: MAX_NEEDS - 1]
+    needed = [_need_words(verdict, fact) for fact in named]
+    if len(named) < len(facts):
+        needed.append(f"{len(facts) - len(named)} other answers")
     needs = f"need {listed(needed)}" if needed else ""
     codes = verdict.depends_on if needed or verdict.depends_on else _open_readings(verdict)
     readings = [f"reading {code}" for code in codes]
@@ -490,7 +492,9 @@ def _need_words(verdict: Verdict, fact: str) -> str:
 
 def _open_codes(verdict: Verdict) -> set[str]:
     """What the open cohorts wait for, a group by its routes; a review point is not among it."""
-    waiting = {code for cohort in verdict.cohorts if cohort.verdict == "undetermined" for code in cohort.open}
+    waiting = {
+        code for each in dict.fromkeys(verdict.standings) if each.verdict == "undetermined" for code in each.open
+    }
     if not waiting.isdisjoint(verdict.groups):
         waiting |= {criterion.code for criterion in verdict.protocol.criteria if criterion.group in waiting}
     return waiting
