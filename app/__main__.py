@@ -144,7 +144,7 @@ def screen(options: argparse.Namespace, settings: Settings) -> int:
     participant = read_participant(protocol, parse_json(content), clock().date())
     verdict = published.evaluate(participant)
     if options.json:
-        sys.stdout.buffer.write(published.report(verdict) + b"\n")
+        sys.stdout.buffer.write(published.explained(verdict) + b"\n")
     else:
         print(f"{trial.nct_id}, {trial.status.lower()} as of {trial.status_as_of} ({trial.source})")
         print("\n".join(told(verdict, published)))

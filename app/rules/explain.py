@@ -494,7 +494,7 @@ def exclusion(verdict: Verdict) -> str:
     shared = shared_reasons(verdict)
     if shared:
         return semicolons(_named_reasons(verdict, shared))
-    closing = {code for cohort in verdict.cohorts for code in cohort.reasons if ADMISSION not in cohort.reasons}
+    closing = {code for each in verdict.standings for code in each.reasons if ADMISSION not in each.reasons}
     if closing:
         names = _named_reasons(verdict, closing)
         return ngettext(
@@ -523,7 +523,7 @@ def _named_reasons(verdict: Verdict, codes: set[str]) -> list[str]:
 
 def shared_reasons(verdict: Verdict) -> set[str]:
     """The reasons that exclude from every cohort alike."""
-    reasons = [set(cohort.reasons) - {ADMISSION} for cohort in verdict.cohorts]
+    reasons = [set(standing.reasons) - {ADMISSION} for standing in dict.fromkeys(verdict.standings)]
     return set.intersection(*reasons)
 
 
@@ -542,11 +542,12 @@ def _needs(verdict: Verdict) -> str:
 def _needed(verdict: Verdict) -> list[str]:
     """The facts that an undetermined verdict waits for; after so many, their number."""
     waiting = _open_codes(verdict)
-    needed = [_need_words(verdict, m.fact) for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
-    if len(needed) > MAX_NEEDS:
-        rest = len(needed) - MAX_NEEDS + 1
-        others = ngettext("{number} other answer", "{number} other answers", rest, number=rest)
-        needed = [*needed[: MAX_NEEDS - 1], others]
+    facts = [m.fact for m in verdict.missing if m.cohorts or not waiting.isdisjoint(m.criteria)]
+    named = facts if len(facts) <= MAX_NEEDS else facts[: MAX_NEEDS - 1]
+    needed = [_need_words(verdict, fact) for fact in named]
+    rest = len(facts) - len(named)
+    if rest:
+        needed.append(ngettext("{number} other answer", "{number} other answers", rest, number=rest))
     return needed
 
 
@@ -565,7 +566,9 @@ def _need_words(verdict: Verdict, fact: str) -> str:
 
 def _open_codes(verdict: Verdict) -> set[str]:
     """What the open cohorts wait for, a group by its routes; a review point is not among it."""
-    waiting = {code for cohort in verdict.cohorts if cohort.verdict == "undetermined" for code in cohort.open}
+    waiting = {
+        code for each in dict.fromkeys(verdict.standings) if each.verdict == "undetermined" for code in each.open
+    }
     if not waiting.isdisjoint(verdict.groups):
         waiting |= {criterion.code for criterion in verdict.protocol.criteria if criterion.group in waiting}
     return waiting

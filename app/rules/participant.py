@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 from app.rules import calendar
 from app.rules.calendar import PartialDate
-from app.rules.facts import ANCHORS, Age, Answers, Dates, Refusal, Value, age_interval
+from app.rules.facts import ANCHORS, Age, Answers, Date, Dates, Refusal, Value, age_interval
+from app.rules.memory import Memory
 from app.rules.protocol import Protocol, Question
 from app.rules.words import _
 
 NAME_SHOWN = 80
+REMEMBERED = 4096
+DATES_REMEMBERED = 64
 
 
 class Complaint(NamedTuple):
@@ -67,6 +70,75 @@ def read_participant(protocol: Protocol, body: object, today: date) -> Participa
     if complaints:
         raise InvalidParticipant(complaints)
     return Participant(answers, dates, readings)
+
+
+class Reader:
+    """Reads participants as `read_participant` does, and remembers what valid answers come to.
+
+    Whatever is not valid is left to `read_participant`, which finds every fault.
+    """
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._known = {question.key: _fresh() for question in protocol.questions}
+        self._dated = [question.key for question in protocol.questions if isinstance(question.type, Date)]
+        self._ages = [(q.key, q.type.birth_date) for q in protocol.questions if isinstance(q.type, Age)]
+        self._days: Memory[tuple[Dates, _Known]] = Memory(DATES_REMEMBERED)
+
+    def read(self, body: object, today: date) -> Participant:
+        """The participant that a plain JSON body says (see `read_participant`). Raises InvalidParticipant."""
+        try:
+            participant = self._valid(body, today)
+        except (Refusal, InvalidParticipant, TypeError):  # the last where a list holds what cannot be a key
+            participant = None
+        return read_participant(self._protocol, body, today) if participant is None else participant
+
+    def _valid(self, body: object, today: date) -> Participant | None:
+        """The participant where everything is valid, else None (or Refusal, or TypeError)."""
+        if (
+            not isinstance(body, dict)
+            or not isinstance(given := body.get("answers"), dict)
+            or not body.keys() <= _FIELDS
+        ):
+            return None
+        days = (body.get("as_of"), body.get("consent_date"), body.get("first_dose_date"), today)
+        dates, known = self._days.get(days) or self._on(body, today, days)
+        answers: dict[str, Value | None] = {}
+        for key, raw in given.items():
+            if key not in known:
+                return None
+            if raw is None:
+                answers[key] = None
+                continue
+            hashable = tuple(raw) if isinstance(raw, list) else raw
+            found = known[key].get(hashable)
+            if found is None or found[0] is not raw.__class__:  # 1, 1.0 and True are the same key
+                value = self._protocol.question_by_key[key].type.read(raw, dates)
+                found = known[key].keep(hashable, (raw.__class__, value))
+            answers[key] = found[1]
+        complaints: list[Complaint] = []
+        readings = _read_readings(self._protocol, body.get("readings"), complaints) if "readings" in body else {}
+        for age, birth_date in self._ages:
+            if answers.get(age) is not None and answers.get(birth_date) is not None:
+                complaints += age_complaints(self._protocol, answers, dates)
+        return None if complaints else Participant(answers, dates, readings)
+
+    def _on(self, body: Mapping[str, Any], today: date, days: object) -> "tuple[Dates, _Known]":
+        """The dates, and what is known of answers on them: of answers that are held against them, nothing yet."""
+        complaints: list[Complaint] = []
+        dates, _ = _read_dates(body, today, complaints)
+        if complaints:
+            raise InvalidParticipant(complaints)
+        return self._days.keep(days, (dates, self._known | {key: _fresh() for key in self._dated}))
+
+
+_Known = dict[str, Memory[tuple[type, Value]]]
+_FIELDS = frozenset(FIELDS)
+
+
+def _fresh() -> Memory[tuple[type, Value]]:
+    """What valid answers to one question come to, each with the type that it had."""
+    return Memory(REMEMBERED)
 
 
 def _shown(key: object) -> str:

@@ -6,7 +6,7 @@ The same verdict always gives the same bytes, whatever is remembered.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -18,11 +18,11 @@ from app.rules.evaluate import Context, World, number_reads, reads
 from app.rules.exact import Exactness
 from app.rules.explain import GAP
 from app.rules.facts import ANCHORS, Choice, Integer, Many, YesNo, to_json
-from app.rules.finding import rules_of
+from app.rules.finding import Outcome, rules_of
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
-from app.rules.verdict import CohortVerdict, Line, Missing, Result, Verdict
+from app.rules.verdict import CohortVerdict, Line, Missing, Result, Standing, Verdict
 from app.rules.words import ENGLISH, speaking
 
 REMEMBERED = 65_536
@@ -51,12 +51,12 @@ class Reporter:
     def __init__(self, protocol: Protocol, head: bytes) -> None:
         self._protocol = protocol
         self._head = b"{" + head
-        heads = [dumps({"code": cohort.code, "title": cohort.title})[:-1] + b"," for cohort in protocol.cohorts]
-        self._cohorts = [head.replace(b"%", b"%%") for head in heads]
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
         self._forms: Memory[_Form] = Memory(REMEMBERED)
         self._pieces: Memory[bytes] = Memory(REMEMBERED)
+        self._grouped: Memory[bytes] = Memory(REMEMBERED)
         self._fillings: Memory[bytes] = Memory(REMEMBERED)
+        self._standings = [(STANDS + cohort.code).encode() for cohort in protocol.cohorts]
         gaps = [gap for name in (*protocol.question_by_key, *ANCHORS) for gap in (name, f"={name}")]
         self._reads = {gap.encode(): itemgetter(*_read_by(protocol, gap)) for gap in gaps}
         self._in_time: dict[bytes, tuple[int, Callable[[World], object]]] = {}
@@ -64,20 +64,26 @@ class Reporter:
             names = itemgetter(*dict.fromkeys((*reads(protocol, rules_of(criterion, None)), *ANCHORS)))
             self._in_time |= {(gap + criterion.code).encode(): (number, names) for gap in (PASSES, CHANGES)}
 
-    def report(self, verdict: Verdict) -> bytes:
-        """The JSON object of a verdict: in English, whatever language is spoken around it."""
-        with speaking(ENGLISH):
-            return self._report(verdict)
+    def report(self, verdict: Verdict, exact: bool = False) -> bytes:
+        """The JSON object of a verdict: in English, whatever language is spoken around it.
 
-    def _report(self, verdict: Verdict) -> bytes:
+        `exact` adds the exact verdict, which takes as long as all the rest where this one is undetermined.
+        """
+        with speaking(ENGLISH):
+            return self._report(verdict, exact)
+
+    def _report(self, verdict: Verdict, exact: bool) -> bytes:
         dates, context = verdict.participant.dates, verdict.context
+        fillings = _Fillings(verdict, self)
+        for gap, standing in zip(self._standings, verdict.standings, strict=True):
+            fillings[gap] = self._standing(standing)
         body = b"".join(
             (
-                b"".join(self._cohort_forms(verdict.cohorts, context)),
-                b'],"groups":',
-                dumps(verdict.groups),
+                self._cohort_forms(verdict),
+                b',"groups":',
+                self._groups(verdict.groups),
                 b',"criteria":[',
-                b",".join([self._criterion_form(line, context) for line in verdict.lines]),
+                b",".join(self._criterion_forms(verdict.lines, context)),
             )
         )
         return b"".join(
@@ -86,18 +92,17 @@ class Reporter:
                 f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
                 f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
                 dumps(explain.summary(verdict)),
-                b',"exact":',
-                self._exact(verdict),
-                b',"cohorts":[',
-                body % _Fillings(verdict, self),
+                self._exact(verdict) if exact else b"",
+                b',"cohorts":',
+                body % fillings,
                 b'],"missing":[',
-                b",".join([self._missing(missing) for missing in verdict.missing]),
+                b",".join([self._pieces.get(missing) or self._missing(missing) for missing in verdict.missing]),
                 b'],"depends_on":',
                 _codes(verdict.depends_on),
                 b',"review":',
                 _codes(verdict.review),
                 b',"queries":',
-                b"[%b]" % b",".join([self._query(raised) for raised in verdict.queries]),
+                b"[%b]" % b",".join([self._query(raised) for raised in verdict.queries]) if verdict.queries else b"[]",
                 b"}",
             )
         )
@@ -122,34 +127,40 @@ class Reporter:
 
     def _exact(self, verdict: Verdict) -> bytes:
         """The verdict that every completion of the missing answers agrees on, and why where this one waits."""
-        if verdict.decision != "undetermined":
-            return b'{"verdict":"%b","note":null}' % verdict.decision.encode()
         decision = self.exactness.decision(verdict)
-        return dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
+        return b',"exact":' + dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
 
-    def _criterion_form(self, line: Line, context: Context) -> bytes:
-        form = self._forms.get(line) or self._forms.keep(line, _Form(self._protocol, _plain(line, context)))
-        return form.chosen(context, self._pieces)
+    def _criterion_forms(self, lines: Iterable[Line], context: Context) -> list[bytes]:
+        forms, made = self._forms, []
+        for line in lines:
+            form = forms.get(line) or forms.keep(line, _Form(self._protocol, _plain(line, context)))
+            made.append(form.chosen(context, self._pieces) if form.has_choice else form.open)
+        return made
 
-    def _cohort_forms(self, cohorts: Iterable[CohortVerdict], context: Context) -> Iterator[bytes]:
-        comma = b""
-        for cohort, head in zip(cohorts, self._cohorts, strict=True):
-            yield comma
-            yield head
-            comma = b"},"
-            standing = (cohort.reasons, cohort.open)
-            yield self._pieces.get(standing) or self._pieces.keep(
-                standing,
-                b'"verdict":"%b","reasons":%b,"open":%b,"admission":'
-                % (cohort.verdict.encode(), _codes(cohort.reasons), _codes(cohort.open)),
+    def _cohort_forms(self, verdict: Verdict) -> bytes:
+        """The list of cohorts; how each stands is a gap."""
+        admissions = verdict.admissions
+        form = self._forms.get(admissions.rulings)
+        if form is None:
+            form = self._forms.keep(
+                admissions.rulings, _Form(self._protocol, [_plain_cohort(cohort) for cohort in verdict.cohorts])
             )
-            admits = cohort.admits
-            form = self._forms.get(admits) or self._forms.keep(admits, _Form(self._protocol, _plain_admission(cohort)))
-            yield form.chosen(context, self._pieces)
-        yield b"}"
+        return form.chosen(verdict.context, self._pieces)
+
+    def _standing(self, standing: Standing) -> bytes:
+        """A cohort's verdict, and the members that follow it."""
+        return self._pieces.get(standing) or self._pieces.keep(
+            standing,
+            b'"%b","reasons":%b,"open":%b'
+            % (standing.verdict.encode(), _codes(standing.reasons), _codes(standing.open)),
+        )
+
+    def _groups(self, groups: Mapping[str, Outcome]) -> bytes:
+        key = tuple(groups.values())
+        return self._grouped.get(key) or self._grouped.keep(key, dumps(groups))
 
     def _missing(self, missing: Missing) -> bytes:
-        return self._pieces.get(missing) or self._pieces.keep(
+        return self._pieces.keep(
             missing,
             b'%b,"criteria":%b,"cohorts":%b}'
             % (self._questions[missing.fact], _codes(missing.criteria), _codes(missing.cohorts)),
@@ -166,7 +177,7 @@ class _Form:
     `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON.
     """
 
-    __slots__ = ("_chosen", "_gapped", "_open", "_pick")
+    __slots__ = ("_chosen", "_gapped", "_pick", "has_choice", "open")
 
     def __init__(self, protocol: Protocol, plain: object) -> None:
         self._gapped = dumps(plain).replace(b"%", b"%%")
@@ -174,12 +185,13 @@ class _Form:
         self._chosen = [gap for gap in found if _is_chosen(protocol, gap)]
         names = dict.fromkeys(gap.removeprefix("=") for gap in self._chosen)
         self._pick: Callable[[World], object] | None = itemgetter(*names) if names else None
-        self._open = self._filled({})
+        self.has_choice = bool(names)
+        self.open = self._filled({})
 
     def chosen(self, context: Context, pieces: Memory[bytes]) -> bytes:
         """The form with what is chosen filled in; the other gaps, and doubled percent signs, stay."""
         if self._pick is None:
-            return self._open
+            return self.open
         key = (self, self._pick(context.world))
         return pieces.get(key) or pieces.keep(key, self._filled({gap: _filling(gap, context) for gap in self._chosen}))
 
@@ -222,7 +234,7 @@ def _filling(gap: str, context: Context) -> bytes:
     return dumps(explain.gap_words(gap, context))[1:-1]
 
 
-PASSES, CHANGES = "=@passes_from ", "=@can_change "  # and the criterion's code; no fact is called so
+PASSES, CHANGES, STANDS = "=@passes_from ", "=@can_change ", "=@stands "  # and a code; no fact is called so
 _GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=[^"\\]+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
@@ -235,8 +247,14 @@ def _passing(gap: bytes, line: Line, context: Context) -> bytes:
     return b"null" if day is None else dumps(day.isoformat())
 
 
-def _plain_admission(cohort: CohortVerdict) -> dict[str, Any]:
-    return {"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)}
+def _plain_cohort(cohort: CohortVerdict) -> dict[str, Any]:
+    """A cohort as plain data, with gaps."""
+    return {
+        "code": cohort.cohort.code,
+        "title": cohort.cohort.title,
+        "verdict": _gap(STANDS + cohort.cohort.code),
+        "admission": {"outcome": cohort.admits.outcome, "reason": explain.reason_form(cohort.admission)},
+    }
 
 
 def _plain(line: Line, context: Context) -> dict[str, Any]:

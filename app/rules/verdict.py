@@ -31,7 +31,7 @@ class Line:
     """
 
     def __init__(self, criterion: Criterion, rulings: Mapping[str, Ruling], closed: frozenset[str]) -> None:
-        self.criterion = criterion
+        self.criterion, self.codes = criterion, (criterion.code,)
         self.rulings = rulings
         self.deciding = [code for code in rulings if code not in closed] or list(rulings)
         outcomes = {rulings[code].outcome for code in self.deciding}
@@ -82,15 +82,36 @@ class Result:
         return tuple(_finding(self.line.rulings[code], self.context) for code in self.line.deciding)
 
 
-class CohortVerdict(NamedTuple):
-    """A cohort's verdict: `reasons` are the codes that exclude, `open` those still unknown."""
+class Standing(NamedTuple):
+    """How a cohort stands: `reasons` are the codes that exclude from it, `open` those still unknown."""
 
-    cohort: Cohort
     verdict: Decision
-    admits: Ruling
     reasons: tuple[str, ...]
     open: tuple[str, ...]
+
+
+class CohortVerdict(NamedTuple):
+    """A cohort's verdict for one participant (see `Standing`)."""
+
+    cohort: Cohort
+    standing: Standing
+    admits: Ruling
     context: Context
+
+    @property
+    def verdict(self) -> Decision:
+        """Excluded, still undetermined, or likely eligible."""
+        return self.standing.verdict
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes that exclude."""
+        return self.standing.reasons
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The codes that are still unknown."""
+        return self.standing.open
 
     @property
     def admission(self) -> Finding:
@@ -106,7 +127,18 @@ class Missing(NamedTuple):
     cohorts: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+class Admissions(NamedTuple):
+    """The rulings on the admissions to all cohorts, and those closed, as codes and as one bit each."""
+
+    rulings: tuple[Ruling, ...]
+    outcomes: tuple[Outcome, ...]
+    closed: frozenset[str]
+    bits: int
+    missing: bool
+    depends_on: frozenset[str]
+
+
+@dataclass(eq=False)  # not frozen, which takes longer than half of the cohorts
 class Verdict:
     """Everything that follows from one participant's answers under one protocol."""
 
@@ -114,13 +146,20 @@ class Verdict:
     participant: Participant
     context: Context
     decision: Decision
-    cohorts: tuple[CohortVerdict, ...]
+    admissions: Admissions
+    standings: tuple[Standing, ...]
     groups: Mapping[str, Outcome]
     lines: tuple[Line, ...]
     missing: tuple[Missing, ...]
     depends_on: tuple[str, ...]
     review: tuple[str, ...]
     queries: tuple[Raised, ...]
+
+    @cached_property
+    def cohorts(self) -> tuple[CohortVerdict, ...]:
+        """Every cohort, in the protocol's order."""
+        decided = zip(self.protocol.cohorts, self.standings, self.admissions.rulings, strict=True)
+        return tuple(CohortVerdict(*each, self.context) for each in decided)
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
@@ -193,17 +232,18 @@ class Evaluator:
             for code, numbers in self._groups.items()
         }
         telling = [line for line in lines if not line.is_plain]
-        cohorts = _cohort_verdicts(context, admissions.rulings, telling, groups)
+        standings = _standings(self.protocol.cohorts, admissions.outcomes, telling, groups)
         depends = admissions.depends_on.union(*[line.depends_on for line in telling if line.depends_on])
         return Verdict(
             protocol=self.protocol,
             participant=participant,
             context=context,
-            decision=decision_of([cohort.verdict for cohort in cohorts]),
-            cohorts=cohorts,
+            decision=decision_of([standing.verdict for standing in standings]),
+            admissions=admissions,
+            standings=standings,
             groups=groups,
             lines=tuple(lines),
-            missing=_all_missing(self._order, telling, cohorts),
+            missing=_all_missing(self._order, telling, admissions, standings),
             depends_on=tuple([r.code for r in self.protocol.readings if r.code in depends]) if depends else (),
             review=tuple([line.criterion.code for line in telling if line.is_raised]),
             queries=queries,
@@ -240,33 +280,31 @@ class _Lines:
         return self.inside.keep(traits & self.mask, line)
 
 
-class _Admissions(NamedTuple):
-    """The rulings on the admissions to all cohorts, and those closed, as codes and as one bit each."""
-
-    rulings: tuple[Ruling, ...]
-    closed: frozenset[str]
-    bits: int
-    depends_on: frozenset[str]
-
-
 class _Admitting:
     """Makes the rulings on all admissions at once, and remembers them."""
 
     def __init__(self, protocol: Protocol, remember: int) -> None:
         self.cohorts = protocol.cohorts
         self.rules = tuple(cohort.admits for cohort in protocol.cohorts)
-        self._known: Memory[_Admissions] = Memory(remember)
+        self._known: Memory[Admissions] = Memory(remember)
 
-    def admissions(self, traits: int, context: Context) -> _Admissions:
+    def admissions(self, traits: int, context: Context) -> Admissions:
         """The admissions of a participant; `traits` are those that concern `rules`."""
         return self._known.get(traits) or self._known.keep(traits, self._anew(context))
 
-    def _anew(self, context: Context) -> _Admissions:
+    def _anew(self, context: Context) -> Admissions:
         rulings = [rule_on(None, Context(context.protocol, context.world, cohort)) for cohort in self.cohorts]
         closed = [number for number, ruling in enumerate(rulings) if ruling.outcome == "fail"]
         codes = frozenset(self.cohorts[number].code for number in closed)
         depends_on = frozenset(name for ruling in rulings for name in ruling.depends_on)
-        return _Admissions(tuple(rulings), codes, sum(1 << number for number in closed), depends_on)
+        return Admissions(
+            tuple(rulings),
+            tuple(ruling.outcome for ruling in rulings),
+            codes,
+            sum(1 << number for number in closed),
+            any(ruling.missing for ruling in rulings),
+            depends_on,
+        )
 
 
 def reads_part(rule: Rule) -> bool:
@@ -274,51 +312,51 @@ def reads_part(rule: Rule) -> bool:
     return isinstance(rule, InPart) or any(reads_part(child) for child in children(rule))
 
 
-def _cohort_verdicts(
-    context: Context, admissions: Iterable[Ruling], lines: list[Line], groups: Mapping[str, Outcome]
-) -> tuple[CohortVerdict, ...]:
-    excluding = [line for line in lines if line.can_exclude]
-    waiting = [line for line in lines if line.must_wait]
+def _standings(
+    cohorts: Iterable[Cohort], admissions: Iterable[Outcome], lines: list[Line], groups: Mapping[str, Outcome]
+) -> tuple[Standing, ...]:
+    """How each cohort stands; those on which admission and criteria come out alike stand alike."""
     varying = [line for line in lines if line.varies]
-    verdicts = []
-    known: dict[tuple[Outcome, ...], tuple[Decision, tuple[str, ...], tuple[str, ...]]] = {}
-    for admission in admissions:
-        assert admission.cohort is not None
-        cohort = admission.cohort
-        key = (admission.outcome, *[line.of(cohort).outcome for line in varying])
-        standing = known.get(key)
+    known: dict[tuple[Outcome, ...], Standing] = {}
+    standings = []
+    for cohort, admission in zip(cohorts, admissions, strict=True):
+        outcomes = (admission, *[line.of(cohort).outcome for line in varying]) if varying else (admission,)
+        standing = known.get(outcomes)
         if standing is None:
-            reasons, waits = _reasons(cohort, excluding, groups), _waits(cohort, waiting, groups)
-            if admission.outcome == "fail":
+            reasons, waits = _reasons(cohort, lines, groups), _waits(cohort, lines, groups)
+            if admission == "fail":
                 reasons = (*reasons, ADMISSION)
-            elif admission.outcome == "unknown":
+            elif admission == "unknown":
                 waits = (*waits, ADMISSION)
-            standing = known[key] = _stands(reasons, waits), reasons, waits
-        verdict, reasons, waits = standing
-        verdicts.append(CohortVerdict(cohort, verdict, admission, reasons, waits, context))
-    return tuple(verdicts)
+            verdict: Decision = "excluded" if reasons else "undetermined" if waits else "likely_eligible"
+            standing = known[outcomes] = Standing(verdict, reasons, waits)
+        standings.append(standing)
+    return tuple(standings)
 
 
-def _stands(reasons: tuple[str, ...], waits: tuple[str, ...]) -> Decision:
-    return "excluded" if reasons else "undetermined" if waits else "likely_eligible"
-
-
-def _reasons(cohort: Cohort, excluding: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
+def _reasons(cohort: Cohort, lines: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
     """What excludes from the cohort, admission apart. A route of a group does so where the whole group fails."""
     failing = [
         line.criterion
-        for line in excluding
-        if (not line.varies or line.of(cohort).outcome == "fail")
+        for line in lines
+        if line.can_exclude
+        and (not line.varies or line.of(cohort).outcome == "fail")
         and groups.get(line.criterion.group or "", "fail") == "fail"
     ]
-    covered = {criterion.group for criterion in failing}
-    bare = [group for group, outcome in groups.items() if outcome == "fail" and group not in covered]
+    bare: list[str] = []
+    if "fail" in groups.values():
+        covered = {criterion.group for criterion in failing}
+        bare = [group for group, outcome in groups.items() if outcome == "fail" and group not in covered]
     return (*[criterion.code for criterion in failing], *bare)
 
 
-def _waits(cohort: Cohort, waiting: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
+def _waits(cohort: Cohort, lines: list[Line], groups: Mapping[str, Outcome]) -> tuple[str, ...]:
     """What is unknown for the cohort, admission apart; a group counts as a whole."""
-    open_ = [line.criterion.code for line in waiting if not line.varies or line.of(cohort).outcome == "unknown"]
+    open_ = [
+        line.criterion.code
+        for line in lines
+        if line.must_wait and (not line.varies or line.of(cohort).outcome == "unknown")
+    ]
     return (*open_, *[group for group, outcome in groups.items() if outcome == "unknown"])
 
 
@@ -331,18 +369,20 @@ def decision_of(verdicts: Iterable[Decision]) -> Decision:
 
 
 def _all_missing(
-    order: Mapping[str, int], lines: Iterable[Line], cohorts: Iterable[CohortVerdict]
+    order: Mapping[str, int], lines: Iterable[Line], admissions: Admissions, standings: Iterable[Standing]
 ) -> tuple[Missing, ...]:
     """What leaves a criterion unknown, or the admission to a cohort that nothing else excludes."""
     criteria: dict[str, tuple[str, ...]] = {}
-    admissions: dict[str, tuple[str, ...]] = {}
     for line in lines:
         for name in line.missing:
-            criteria[name] = (*criteria.get(name, ()), line.criterion.code)
-    for cohort in cohorts:
-        if cohort.verdict == "undetermined":
-            for name in cohort.admits.missing:
-                admissions[name] = (*admissions.get(name, ()), cohort.cohort.code)
-    names = criteria.keys() | admissions.keys() if admissions else criteria
-    facts = sorted([name for name in names if name in order], key=order.__getitem__)  # no open readings
-    return tuple([Missing(fact, criteria.get(fact, ()), admissions.get(fact, ())) for fact in facts])
+            criteria[name] = criteria[name] + line.codes if name in criteria else line.codes
+    if not admissions.missing:
+        facts = sorted([name for name in criteria if name in order], key=order.__getitem__)  # no open readings
+        return tuple([Missing(fact, criteria[fact], ()) for fact in facts])
+    cohorts: dict[str, tuple[str, ...]] = {}
+    for ruling, standing in zip(admissions.rulings, standings, strict=True):
+        if standing.verdict == "undetermined" and ruling.cohort is not None:
+            for name in ruling.missing:
+                cohorts[name] = (*cohorts.get(name, ()), ruling.cohort.code)
+    facts = sorted([name for name in criteria.keys() | cohorts.keys() if name in order], key=order.__getitem__)
+    return tuple([Missing(fact, criteria.get(fact, ()), cohorts.get(fact, ())) for fact in facts])

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from app.rules import codec
 from app.rules.ask import ORDERS, Interview, criteria_of
 from app.rules.facts import Age, Choice, Integer, Many, Number
-from app.rules.participant import Complaint, InvalidParticipant, read_participant
+from app.rules.participant import Complaint, InvalidParticipant
 from app.rules.protocol import Protocol, Question
 from app.rules.report import dumps, readings_of
 from app.settings import Settings
@@ -78,21 +78,19 @@ def _explained(published: Published, body: dict[str, Any], today: date) -> Respo
     complaints = [] if isinstance(explain, bool | None) else [Complaint("explain", "must be true or false")]
     try:
         fields = {name: value for name, value in body.items() if name != "explain"}
-        participant = read_participant(published.protocol, fields, today)
+        participant = published.read(fields, today)
     except InvalidParticipant as error:
         raise InvalidParticipant([*complaints, *error.complaints]) from None
     if complaints:
         raise InvalidParticipant(complaints)
     verdict = published.evaluate(participant)
-    content = published.report(verdict)
-    if explain:
-        content = content[:-1] + b',"changes":' + dumps(published.changes(verdict)) + b"}"
+    content = published.explained(verdict) if explain else published.report(verdict)
     return Response(content, media_type="application/json")
 
 
 def evaluated(published: Published, body: object, today: date) -> bytes:
     """The JSON result for one participant's body. Raises InvalidParticipant."""
-    return published.report(published.evaluate(read_participant(published.protocol, body, today)))
+    return published.report(published.evaluate(published.read(body, today)))
 
 
 class Streamed(StreamingResponse):
@@ -160,13 +158,13 @@ def _next(published: Published, body: object, today: date) -> Response:
     if goal not in (None, "verdict", "all_reasons"):
         complaints.append(Complaint("goal", "must be verdict or all_reasons"))
     try:
-        participant = read_participant(published.protocol, fields if isinstance(body, dict) else body, today)
+        participant = published.read(fields if isinstance(body, dict) else body, today)
     except InvalidParticipant as error:
         raise InvalidParticipant([*complaints, *error.complaints]) from None
     if complaints:
         raise InvalidParticipant(complaints)
     interview = published.interviewer.interview(participant, goal or "verdict", order or "section")
-    evaluation = published.report(published.evaluate(participant))
+    evaluation = published.report(published.evaluate(participant), exact=True)
     plain = dumps(_interview(published.protocol, interview))
     return Response(plain[:-1] + b',"evaluation":' + evaluation + b"}", media_type="application/json")
 

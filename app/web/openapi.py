@@ -34,7 +34,6 @@ EXAMPLE_RESULT: dict[str, Any] = {
     "first_dose_date": "2026-11-22",
     "verdict": "excluded",
     "summary": "Excluded: QTcF (E13).",
-    "exact": {"verdict": "excluded", "note": None},
     "cohorts": [
         {
             "code": "adult-escalation",
@@ -166,7 +165,6 @@ RESULT_SCHEMA = _object(
     first_dose_date=_DAY,
     verdict=_VERDICT,
     summary=_TEXT,
-    exact=_object(verdict=_VERDICT, note={"type": ["string", "null"]}),
     cohorts=_list(
         _object(
             code=_TEXT,
@@ -196,6 +194,10 @@ RESULT_SCHEMA = _object(
     review=_CODES,
     queries=_list(_object(code=_TEXT, message=_TEXT, facts={"type": "object"})),
 )
+RESULT_SCHEMA["properties"]["exact"] = {
+    **_object(verdict=_VERDICT, note={"type": ["string", "null"]}),
+    "description": "only where explain is true, and in each step of an interview",
+}
 RESULT_SCHEMA["properties"]["changes"] = {**CHANGES_SCHEMA, "description": "only where explain is true"}
 PROBLEM_SCHEMA = _object(
     type=_TEXT, title=_TEXT, status=_COUNT, detail=_TEXT, errors=_list(_object(fact=_TEXT, message=_TEXT))

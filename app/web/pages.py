@@ -30,7 +30,7 @@ from app.languages import LANGUAGES, words_of
 from app.rules import words
 from app.rules.ask import Order
 from app.rules.facts import ANCHORS
-from app.rules.participant import InvalidParticipant, Participant, read_participant
+from app.rules.participant import InvalidParticipant, Participant
 from app.rules.protocol import Question
 from app.rules.search import Goal
 from app.rules.words import _
@@ -195,7 +195,7 @@ def participant_of(published: Published, screening: Screening | queries.Kept, ra
     """The participant of a screening with these raw answers. Raises InvalidParticipant."""
     days = {name: getattr(screening, name) for name in ANCHORS}
     body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
-    return read_participant(published.protocol, {**body, "answers": raw}, screening.as_of)
+    return published.read({**body, "answers": raw}, screening.as_of)
 
 
 def load(app: App, token: str, request: Request) -> Check:
@@ -448,7 +448,7 @@ def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Re
         if not errors:
             body: dict[str, Any] = {name: day.isoformat() for name, day in given.items()}
             try:
-                participant = read_participant(check.published.protocol, {**body, "answers": check.raw}, app.today())
+                participant = check.published.read({**body, "answers": check.raw}, app.today())
             except InvalidParticipant as error:
                 errors = dict(_date_complaint(check, *complaint) for complaint in error.complaints)
             else:

@@ -7,13 +7,14 @@ change at any moment; it is asked again after `REFRESH_SECONDS`.
 import threading
 import time
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 from app.rules import conditions
 from app.rules.ask import Interviewer
 from app.rules.change import Changer
-from app.rules.participant import Participant
+from app.rules.participant import Participant, Reader
 from app.rules.protocol import Protocol
 from app.rules.report import Reporter, dumps
 from app.rules.translation import localised
@@ -37,7 +38,12 @@ class Published:
     evaluator: Evaluator
     interviewer: Interviewer
     reporter: Reporter
+    reader: Reader
     is_reviewed: bool = True  # the translation, where this is one
+
+    def read(self, body: object, today: date) -> Participant:
+        """The participant that a plain JSON body says. Raises InvalidParticipant."""
+        return self.reader.read(body, today)
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on a participant."""
@@ -53,9 +59,13 @@ class Published:
         changer = self.changer
         return conditions.plain(changer.changes(verdict), changer.search, verdict.context.world)
 
-    def report(self, verdict: Verdict) -> bytes:
-        """The verdict as the JSON of the API."""
-        return self.reporter.report(verdict)
+    def report(self, verdict: Verdict, exact: bool = False) -> bytes:
+        """The verdict as the JSON of the API; `exact` adds what is decided whatever the missing answers are."""
+        return self.reporter.report(verdict, exact)
+
+    def explained(self, verdict: Verdict) -> bytes:
+        """The same with the exact verdict and with what would change it; takes some milliseconds."""
+        return self.report(verdict, exact=True)[:-1] + b',"changes":' + dumps(self.changes(verdict)) + b"}"
 
 
 def prepare(trial: Trial, protocol: Protocol, version: int, digest: str) -> Published:
@@ -72,9 +82,8 @@ def prepare(trial: Trial, protocol: Protocol, version: int, digest: str) -> Publ
         }
     )
     evaluator = Evaluator(protocol)
-    return Published(
-        version, digest, trial, protocol, evaluator, Interviewer(evaluator), Reporter(protocol, head[1:-1])
-    )
+    interviewer, reporter, reader = Interviewer(evaluator), Reporter(protocol, head[1:-1]), Reader(protocol)
+    return Published(version, digest, trial, protocol, evaluator, interviewer, reporter, reader)
 
 
 class Library:

@@ -54,7 +54,6 @@ def test_a_whole_report() -> None:
         "first_dose_date": "2026-12-01",
         "verdict": "excluded",
         "summary": "Excluded: Autoimmune disease (E2).",
-        "exact": {"verdict": "excluded", "note": None},
         "cohorts": [
             {
                 "code": "pediatric-escalation",

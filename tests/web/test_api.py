@@ -265,13 +265,15 @@ def test_a_verdict_is_decided_whatever_the_missing_answers_are(api: Client) -> N
     case = next(case for case in CASES if case["expect"]["verdict"] == "likely_eligible" and is_adult_aml(case))
     body = body_of(case)
     body["answers"] = {fact: value for fact, value in body["answers"].items() if fact != "country"}
-    plain = api.post(EVALUATE, json=body).json()
+    plain = api.post(EVALUATE, json=body | {"explain": True}).json()
     assert (plain["verdict"], plain["exact"]["verdict"]) == ("undetermined", "likely_eligible")
     assert plain["exact"]["note"] == (
         "Decided whatever the missing answers are: some cohort fits, whatever is found for Country of the site."
     )
-    without = api.post(EVALUATE, json={"answers": {}}).json()["exact"]
+    without = api.post(EVALUATE, json={"answers": {}, "explain": True}).json()["exact"]
     assert without == {"verdict": "undetermined", "note": None}
+    assert api.post(NEXT, json=body).json()["evaluation"]["exact"] == plain["exact"]
+    assert "exact" not in api.post(EVALUATE, json=body).json()
 
 
 def is_adult_aml(case: dict[str, Any]) -> bool:
