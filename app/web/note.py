@@ -7,6 +7,7 @@ from app.rules.words import _, semicolons, unmarked
 from app.web.present import (
     VERDICT_TITLES,
     AnswersView,
+    CohortView,
     CriterionView,
     NeedsView,
     QueryView,
@@ -30,7 +31,7 @@ def note(trial: TrialView, result: ResultView, answers: AnswersView, at: datetim
         _under(_("Still needed"), _needs(result.needs)),
         _under(_("Please check"), (_query(query) for query in result.queries)),
         _under(_("For the investigator"), (f"{point.code} {point.title}" for point in result.review)),
-        _under(_("Cohorts"), (f"{cohort.title}: {_(VERDICT_TITLES[cohort.verdict])}" for cohort in result.cohorts)),
+        _under(_("Cohorts"), (_cohort(cohort) for cohort in result.cohorts)),
         *(_under(section, _rows(rows)) for section, rows in answers.sections),
         _under(_("Dates"), _rows(answers.dates)),
         [
@@ -56,6 +57,10 @@ def _needs(needs: NeedsView) -> Iterator[str]:
     for _section, found in needs.sections:
         for need in found:
             yield f"{need.text} ({need.waits})"
+
+
+def _cohort(cohort: CohortView) -> str:
+    return _("{label}: {value}", label=cohort.title, value=_(VERDICT_TITLES[cohort.verdict]))
 
 
 def _query(query: QueryView) -> str:

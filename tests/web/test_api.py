@@ -247,7 +247,8 @@ def test_what_would_change_is_said_where_it_is_asked_for(api: Client) -> None:
     body = {"answers": {**AML, "no_available_therapy": True, "qtcf_ms": 482}, "as_of": TODAY}
     plain = api.post(EVALUATE, json=body).json()
     explained = api.post(EVALUATE, json={**body, "explain": True}).json()
-    changes = explained.pop("changes")
+    changes, exact = explained.pop("changes"), explained.pop("exact")
+    assert exact == {"verdict": "excluded", "note": None}
     assert explained == plain == api.post(EVALUATE, json={**body, "explain": False}).json()
     assert [reason["code"] for reason in changes["reasons"]] == ["E13"]
     (one,) = changes["sets"]
@@ -272,7 +273,7 @@ def test_a_verdict_is_decided_whatever_the_missing_answers_are(api: Client) -> N
     )
     without = api.post(EVALUATE, json={"answers": {}, "explain": True}).json()["exact"]
     assert without == {"verdict": "undetermined", "note": None}
-    assert api.post(NEXT, json=body).json()["evaluation"]["exact"] == plain["exact"]
+    assert api.post(f"{TRIAL_PATH}/next", json=body).json()["evaluation"]["exact"] == plain["exact"]
     assert "exact" not in api.post(EVALUATE, json=body).json()
 
 
