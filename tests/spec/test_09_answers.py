@@ -238,3 +238,21 @@ def test_the_body_of_a_request() -> None:
     takes = "is not accepted here; the body takes answers, as_of, consent_date, first_dose_date, readings"
     assert refused({}, goal="verdict") == [("goal", takes)]
     assert refused({}, **{"g" * 99: 1}) == [("g" * 80, takes)]
+
+
+def test_a_date_that_cannot_be_read_hides_no_other_fault_and_makes_none() -> None:
+    """Nothing is held against an unreadable day of consent; against a known one the age is, whatever else is wrong."""
+    unreadable = "must be a date written YYYY-MM-DD, from 1900 to 2199"
+    misfit = ("age", "does not fit birth: give one, or correct one")
+    answers = {"birth": "1970", "age": 20}
+    assert refused(answers, consent_date="soon") == [("consent_date", unreadable)]
+    assert refused(answers, as_of="soon") == [("as_of", unreadable)]
+    assert refused(answers, as_of="soon", consent_date="2026-11-22") == [("as_of", unreadable), misfit]
+    assert refused(answers, first_dose_date="soon") == [("first_dose_date", unreadable), misfit]
+    assert [fact for fact, _ in refused({"nothing": 1, "fever": 1})] == ["nothing", "fever"]
+
+
+def test_one_answer_is_held_against_its_dates() -> None:
+    """A single answer is read as in a whole request."""
+    with pytest.raises(Refusal, match="must not be after as_of"):
+        read_answer(PROTOCOL.question_by_key["stop"], "2026-11-23", Dates(TODAY, TODAY, TODAY))

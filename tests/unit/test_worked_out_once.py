@@ -150,3 +150,15 @@ def test_a_sentence_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worked_out(weight_kg=82, qtcf_ms=510) == (0, 1, ["qtcf_ms"])
     assert worked_out(weight_kg=120, qtcf_ms=430) == (1, 1, ["weight_kg"])
     assert worked_out(weight_kg=81, qtcf_ms=510) == (0, 0, [])
+
+
+def test_a_date_is_held_against_the_rules_anew_each_day() -> None:
+    """What is remembered of a date, or of an age from a birth date, counts for the days of its evaluation alone."""
+    window = {"elapsed": ["autoimmune_last_active_date", "<", 5, "years", "as_of"]}
+    protocol = written({"E1": {"rule": window}, "E2": {"rule": {"compare": ["age_years", ">=", 18]}}})
+    engine = Evaluator(protocol)
+    answers = {"autoimmune_last_active_date": "2022-03-01", "birth_date": "2009-05-06"}
+    for _ in range(2):
+        for day, outcomes in (("2026-11-22", ["fail", "pass"]), ("2028-11-22", ["pass", "fail"])):
+            participant = read_participant(protocol, {"answers": answers, "as_of": day}, TODAY)
+            assert [line.outcome for line in engine.evaluate(participant).lines] == outcomes
