@@ -4,13 +4,12 @@ Two values of a fact on which every leaf of some rules comes out alike have one 
 rules: 81 kg and 82 kg, where only 10 kg is a limit. Participants with the same traits get the same
 ruling, so rulings can be remembered by them.
 
-A trait is a small number that means nothing by itself; 0 is that of an unknown value. All traits of
+A trait is a small number: 0 is that of an unknown value, and how the leaves fall makes the others. All traits of
 a participant are one whole number, each trait in bits of its own. So they are put together by
 adding, and a mask picks those that concern some rules.
 """
 
 from collections.abc import Iterable, Mapping
-from threading import Lock
 
 from app.rules.evaluate import Context, World, decide, leaf_reads, leaves
 from app.rules.facts import ANCHORS
@@ -18,9 +17,11 @@ from app.rules.memory import Memory
 from app.rules.participant import Participant
 from app.rules.protocol import Protocol
 from app.rules.tree import Rule
+from app.rules.truth import FALSE, TRUE, UNKNOWN
 
 REMEMBERED = 4096
 DATES_REMEMBERED = 64
+_DIGITS = {TRUE: 0, FALSE: 1, UNKNOWN: 2}
 _NO_DATES: World = dict.fromkeys(ANCHORS)
 
 
@@ -98,16 +99,15 @@ class _Fact:
         read = {other for leaf in self._leaves for other in leaf_reads(protocol, leaf)}
         self.is_dated = not read.isdisjoint(ANCHORS)
         self._blank: dict[str, object] = dict.fromkeys(read)
-        self._numbers: list[dict[object, int]] = [{} for _ in fields]
-        self._numbering = Lock()
 
     def traits(self, value: object, dates: World) -> int:
         """The traits of a value that is known, worked out with every other fact unknown."""
         context = Context(self.protocol, {**self._blank, **dates, self.name: value})
-        truths = {leaf: decide(leaf, context).value for leaf in self._leaves}
+        digits = {leaf: _DIGITS[decide(leaf, context)] for leaf in self._leaves}
         traits = 0
-        with self._numbering:
-            for (seen, start), numbers in zip(self._fields, self._numbers, strict=True):
-                fall = tuple(truths[leaf] for leaf in seen)
-                traits += numbers.setdefault(fall, len(numbers) + 1) << start
+        for seen, start in self._fields:
+            fall = 0
+            for leaf in seen:
+                fall = 3 * fall + digits[leaf]
+            traits += (fall + 1) << start
         return traits

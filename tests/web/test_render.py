@@ -172,6 +172,7 @@ class Node:
     children: tuple[Node, ...] = ()
     note: str = ""
     negated: bool = False
+    value: str = ""
 
 
 def test_rule_tree_nests(pages: Pages) -> None:
