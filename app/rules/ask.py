@@ -72,6 +72,11 @@ class Interviewer:
         place = self._place(participant, goal)
         return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
 
+    def remembers(self, participant: Participant, goal: Goal = "verdict") -> bool:
+        """Whether `interview` and `path` are remembered, so that nothing has to be searched for."""
+        place = self._place(participant, goal)
+        return place in self._interviews and place in self._paths
+
     def _place(self, participant: Participant, goal: Goal) -> object:
         """All that an interview depends on: what was asked, and how the answers fall on the rules."""
         return goal, participant.dates, frozenset(participant.answers), self._traits.of(participant)

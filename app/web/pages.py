@@ -5,12 +5,13 @@ never writes. A POST saves and answers 303, or shows the step again with its err
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -25,19 +26,24 @@ from app.calculators import (
     steroid_fields,
 )
 from app.errors import Invalid, NotFound
+from app.rules.ask import Progress
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant
 from app.rules.protocol import Question
 from app.rules.search import Goal
 from app.store import queries
+from app.store.db import NotAtOnce
 from app.store.models import Screening
 from app.web import present
 from app.web.body import read_form
 from app.web.deps import App, app_of
+from app.web.direct import Direct
 from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
 from app.web.published import Published
+from app.web.render import gap, moment
 
 router = APIRouter()
+direct = APIRouter(route_class=Direct)
 ACTOR = "quick check"
 SOURCE = "typed"
 
@@ -56,9 +62,13 @@ Parts = Annotated[App, Depends(_parts)]
 
 def page(app: App, name: str, published: Published, status: int = 200, **context: object) -> HTMLResponse:
     """A page of the trial, under the status that the registry gives it now."""
+    return HTMLResponse(app.pages.render(name, {"trial": trial_now(app, published), **context}), status)
+
+
+def trial_now(app: App, published: Published) -> present.TrialView:
+    """The trial under the status that the registry gives it now."""
     now = app.library.remembered(app.nct_id) or app.library.current(app.nct_id)
-    trial = present.trial_view(now.trial if now.trial.nct_id == published.trial.nct_id else published.trial)
-    return HTMLResponse(app.pages.render(name, {"trial": trial, **context}), status)
+    return present.trial_view(now.trial if now.trial.nct_id == published.trial.nct_id else published.trial)
 
 
 # THE TRIAL
@@ -103,7 +113,7 @@ class Check:
     published: Published
     raw: Mapping[str, Any]
     participant: Participant
-    expires_at: datetime
+    expires_at: datetime | str
     goal: Goal = "verdict"
 
     def url(self, place: str, goal: Goal | None = None, came_from: str = "") -> str:
@@ -135,7 +145,7 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
 
 def check_of(app: App, token: str, screening: Screening | queries.Kept, request: Request) -> Check:
     """The check that a screening's rows say, under the protocol it was begun with."""
-    published = app.library.by_id(screening.protocol_id)
+    published = app.library.known(screening.protocol_id) or app.library.by_id(screening.protocol_id)
     raw = screening.raw_answers
     participant = participant_of(published, screening, raw)
     return Check(f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request))
@@ -156,6 +166,16 @@ def load(app: App, token: str, request: Request) -> Check:
 
 def check_page(app: App, name: str, check: Check, request: Request, status: int = 200, **context: object) -> Response:
     """A page of a check, which shows its own address and links to the check's other pages."""
+    return page(app, name, check.published, status, **check_context(check, host_of(request)), **context)
+
+
+def host_of(request: Request) -> str:
+    """The host by which the reader came here."""
+    return request.headers.get("host", "")
+
+
+def check_context(check: Check, host: str) -> dict[str, object]:
+    """What every page of a check shows: its address, how long it is kept, and the links to its other pages."""
     links = {
         "home": check.base,
         "answers": check.url("answers"),
@@ -163,9 +183,9 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "dates": check.url("dates"),
         "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
     }
-    address = f"{request.headers.get('host', '')}{check.base}"
+    address = f"{host}{check.base}"
     kept = {"address": address, "expires_at": check.expires_at, "base": check.base, "goal": check.goal}
-    return page(app, name, check.published, status, check=kept, links=links, **context)
+    return {"check": kept, "links": links}
 
 
 @router.post("/checks")
@@ -189,11 +209,34 @@ def resume(token: str, app: Parts, request: Request) -> Response:
     return RedirectResponse(load(app, token, request).next_url(), 303)
 
 
-@router.get("/checks/{token}/questions/{keys}")
-def ask(token: str, keys: str, app: Parts, request: Request) -> Response:
-    """A step: its questions, with what was answered before."""
+@direct.get("/checks/{token}/questions/{keys}", include_in_schema=False)
+async def ask(token: str, keys: str, request: Request) -> Response:
+    """A step: its questions, with what was answered before.
+
+    Answered at once where nothing has to be waited or searched for; else in a thread.
+    """
+    app = app_of(request)
+    check = glance(app, token, request)
+    if check is None or not check.published.interviewer.remembers(check.participant, check.goal):
+        return await run_in_threadpool(_ask, app, token, keys, request)
+    return saved_step(app, check, questions_of(check, keys), request)
+
+
+def _ask(app: App, token: str, keys: str, request: Request) -> Response:
     check = load(app, token, request)
-    return step_page(app, check, questions_of(check, keys), request)
+    return saved_step(app, check, questions_of(check, keys), request)
+
+
+def glance(app: App, token: str, request: Request) -> Check | None:
+    """The check that a token opens, if all that takes can be had without waiting. Raises NotFound."""
+    if app.library.remembered(app.nct_id) is None:
+        return None
+    try:
+        with app.database.glance() as connection:
+            kept = queries.check(connection, token=token, at=app.clock())
+    except NotAtOnce:
+        return None
+    return None if app.library.known(kept.protocol_id) is None else check_of(app, token, kept, request)
 
 
 @router.post("/checks/{token}/questions/{keys}")
@@ -326,23 +369,50 @@ def step_page(
     form: Form | None = None,
     calculations: Mapping[str, Calculation[Any]] | None = None,
 ) -> Response:
-    """A page of questions."""
+    """A page of questions as they were just answered or calculated."""
     view = present.step_view(check.published.protocol, questions, check.raw, form, calculations)
     interview = check.published.interviewer.interview(check.participant, check.goal)
-    origin = came_from(request)
-    return check_page(
-        app,
-        "step.html",
-        check,
-        request,
-        status,
-        step=view,
-        progress=interview.progress,
-        back=check.url(origin) if origin else step_before(check, questions),
-        action=check.url(present.step_place(questions), came_from=origin),
-        has_errors=view.has_errors,
-        changing=bool(origin),
-    )
+    way = step_way(check, questions, came_from(request))
+    return check_page(app, "step.html", check, request, status, **step_context(view, interview.progress, way))
+
+
+def saved_step(app: App, check: Check, questions: list[Question], request: Request) -> Response:
+    """A page of questions as they are saved: made once for all checks on which it differs by its address only."""
+    published, origin, trial = check.published, came_from(request), trial_now(app, check.published)
+    progress = published.interviewer.interview(check.participant, check.goal).progress
+    anyone = replace(check, base=gap("base"), expires_at=gap("expires_at"))
+    way = step_way(anyone, questions, origin)
+    facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
+    saved = repr([(fact, check.raw[fact]) for fact in facts if fact in check.raw])
+
+    def made() -> str:
+        view = present.step_view(published.protocol, questions, check.raw)
+        context = check_context(anyone, gap("host")) | step_context(view, progress, way)
+        return app.pages.render("step.html", {"trial": trial, **context})
+
+    # All that the page shows, gaps apart; a reader's language belongs here as well.
+    key = (published.hash, published.version, trial, check.goal, tuple(facts), saved, progress, way)
+    values = {"base": check.base, "expires_at": moment(check.expires_at), "host": host_of(request)}
+    return HTMLResponse(app.pages.filled(key, made, values))
+
+
+class Way(NamedTuple):
+    """Where a step leads: back, and on where its form is sent; `changing` an answer given before."""
+
+    back: str
+    action: str
+    changing: bool
+
+
+def step_way(check: Check, questions: list[Question], origin: str) -> Way:
+    """The way from a step that was reached from `origin`, or by the interview."""
+    back = check.url(origin) if origin else step_before(check, questions)
+    return Way(back, check.url(present.step_place(questions), came_from=origin), bool(origin))
+
+
+def step_context(view: present.StepView, progress: Progress, way: Way) -> dict[str, object]:
+    """What the template of a step is given."""
+    return {"step": view, "progress": progress, "has_errors": view.has_errors, **way._asdict()}
 
 
 def step_before(check: Check, questions: list[Question]) -> str:

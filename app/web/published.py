@@ -94,6 +94,10 @@ class Library:
             self._current[nct_id] = (identity, time.monotonic())
         return published
 
+    def known(self, identity: int) -> Published | None:
+        """A published protocol if it is in memory; touches no database, waits for no lock."""
+        return self._by_id.get(identity)
+
     def by_id(self, identity: int) -> Published:
         """One published protocol, whatever its status now. Raises NotFound."""
         with self._lock:

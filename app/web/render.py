@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +28,7 @@ from jinja2 import (
     UndefinedError,
 )
 from jinja2.runtime import Macro
+from markupsafe import escape
 
 from app.rules.explain import MONTHS
 from app.rules.memory import Memory
@@ -36,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 REMEMBERED = 1024
+PAGES_REMEMBERED = 512  # some 16 kB each
+GAP = "\0"  # which no text of a protocol, and no answer, can hold
 
 PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
@@ -59,8 +62,15 @@ def long_date(value: object) -> str:
     return f"{int(day)} {name} {year}" if day else f"{name} {year}"
 
 
-def moment(value: datetime, zone: str = "UTC") -> str:
-    """A moment in a named zone: 22 November 2026, 14:05 UTC. Without a zone it is UTC."""
+def gap(name: str) -> str:
+    """Room in a page for what differs from one check to the next, filled in later (see `Pages.filled`)."""
+    return f"{GAP}{name}{GAP}"
+
+
+def moment(value: datetime | str, zone: str = "UTC") -> str:
+    """A moment in a named zone: 22 November 2026, 14:05 UTC. Without a zone it is UTC. A text, such as a gap, stays."""
+    if isinstance(value, str):
+        return value
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     local = aware.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
     return f"{long_date(local)}, {local:%H:%M} {zone if zone == 'UTC' else local.tzname()}"
@@ -167,6 +177,7 @@ class Pages:
             undefined=StrictInOwnTemplates if strict else Undefined,
         )
         self._made: Memory[str] = Memory(REMEMBERED)
+        self._gapped: Memory[list[bytes]] = Memory(PAGES_REMEMBERED)
         self.environment.globals["once"] = self._once
         self.environment.filters.update(long_date=long_date, moment=moment, number=number)
         self.environment.globals["asset"] = asset or Assets()
@@ -179,3 +190,13 @@ class Pages:
     def render(self, name: str, context: Mapping[str, object] | None = None) -> str:
         """The whole page as text."""
         return self.environment.get_template(name).render(context or {})
+
+    def filled(self, key: Hashable, make: Callable[[], str], values: Mapping[str, str]) -> bytes:
+        """A page with its gaps filled; `key` says all that the page with its gaps depends on, and it is made once.
+
+        The values are escaped as a template would have done.
+        """
+        parts = self._gapped.get(key) or self._gapped.keep(key, make().encode().split(GAP.encode()))
+        page = list(parts)
+        page[1::2] = [escape(values[name.decode()]).encode() for name in parts[1::2]]
+        return b"".join(page)
