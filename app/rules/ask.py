@@ -72,10 +72,11 @@ class Interviewer:
         place = self._place(participant, goal)
         return self._interviews.get(place) or self._interviews.keep(place, self._interview(participant, world, goal))
 
-    def remembers(self, participant: Participant, goal: Goal = "verdict") -> bool:
-        """Whether `interview` and `path` are remembered, so that nothing has to be searched for."""
+    def remembered(self, participant: Participant, goal: Goal = "verdict") -> tuple[Interview, tuple[Step, ...]] | None:
+        """The interview and its path where both are remembered, so that nothing has to be searched for."""
         place = self._place(participant, goal)
-        return place in self._interviews and place in self._paths
+        interview, path = self._interviews.get(place), self._paths.get(place)
+        return None if interview is None or path is None else (interview, path)
 
     def _place(self, participant: Participant, goal: Goal) -> object:
         """All that an interview depends on: what was asked, and how the answers fall on the rules."""

@@ -4,7 +4,7 @@ A check's address holds an unguessable token; a step's address names its questio
 never writes. A POST saves and answers 303, or shows the step again with its errors and status 422.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -26,7 +26,7 @@ from app.calculators import (
     steroid_fields,
 )
 from app.errors import Invalid, NotFound
-from app.rules.ask import Progress
+from app.rules.ask import Interview, Progress, Step
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant
 from app.rules.protocol import Question
@@ -217,14 +217,18 @@ async def ask(token: str, keys: str, request: Request) -> Response:
     """
     app = app_of(request)
     check = glance(app, token, request)
-    if check is None or not check.published.interviewer.remembers(check.participant, check.goal):
+    stands = None if check is None else check.published.interviewer.remembered(check.participant, check.goal)
+    if check is None or stands is None:
         return await run_in_threadpool(_ask, app, token, keys, request)
-    return saved_step(app, check, questions_of(check, keys), request)
+    return saved_step(app, check, questions_of(check, keys), request, *stands)
 
 
 def _ask(app: App, token: str, keys: str, request: Request) -> Response:
     check = load(app, token, request)
-    return saved_step(app, check, questions_of(check, keys), request)
+    questions, interviewer = questions_of(check, keys), check.published.interviewer
+    interview = interviewer.interview(check.participant, check.goal)
+    path = interviewer.path(check.participant, check.goal)
+    return saved_step(app, check, questions, request, interview, path)
 
 
 def glance(app: App, token: str, request: Request) -> Check | None:
@@ -372,16 +376,19 @@ def step_page(
     """A page of questions as they were just answered or calculated."""
     view = present.step_view(check.published.protocol, questions, check.raw, form, calculations)
     interview = check.published.interviewer.interview(check.participant, check.goal)
-    way = step_way(check, questions, came_from(request))
+    path = check.published.interviewer.path(check.participant, check.goal)
+    way = step_way(check, questions, came_from(request), path)
     return check_page(app, "step.html", check, request, status, **step_context(view, interview.progress, way))
 
 
-def saved_step(app: App, check: Check, questions: list[Question], request: Request) -> Response:
+def saved_step(
+    app: App, check: Check, questions: list[Question], request: Request, interview: Interview, path: Sequence[Step]
+) -> Response:
     """A page of questions as they are saved: made once for all checks on which it differs by its address only."""
     published, origin, trial = check.published, came_from(request), trial_now(app, check.published)
-    progress = published.interviewer.interview(check.participant, check.goal).progress
+    progress = interview.progress
     anyone = replace(check, base=gap("base"), expires_at=gap("expires_at"))
-    way = step_way(anyone, questions, origin)
+    way = step_way(anyone, questions, origin, path)
     facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
     saved = repr([(fact, check.raw[fact]) for fact in facts if fact in check.raw])
 
@@ -404,9 +411,9 @@ class Way(NamedTuple):
     changing: bool
 
 
-def step_way(check: Check, questions: list[Question], origin: str) -> Way:
+def step_way(check: Check, questions: list[Question], origin: str, path: Sequence[Step]) -> Way:
     """The way from a step that was reached from `origin`, or by the interview."""
-    back = check.url(origin) if origin else step_before(check, questions)
+    back = check.url(origin) if origin else step_before(check, questions, path)
     return Way(back, check.url(present.step_place(questions), came_from=origin), bool(origin))
 
 
@@ -415,9 +422,8 @@ def step_context(view: present.StepView, progress: Progress, way: Way) -> dict[s
     return {"step": view, "progress": progress, "has_errors": view.has_errors, **way._asdict()}
 
 
-def step_before(check: Check, questions: list[Question]) -> str:
+def step_before(check: Check, questions: list[Question], path: Sequence[Step]) -> str:
     """The address of the step before this one, or of the start."""
-    path = check.published.interviewer.path(check.participant, check.goal)
     before = present.path_before(path, [question.key for question in questions])
     return check.url(present.step_place(before.questions)) if before else "/"
 

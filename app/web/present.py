@@ -1,6 +1,6 @@
 """View data: what a page shows, worked out and worded; templates only lay it out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -655,7 +655,7 @@ def _lower(words: str) -> str:
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
-def path_before(path: list[Step], keys: Iterable[str]) -> Step | None:
+def path_before(path: Sequence[Step], keys: Iterable[str]) -> Step | None:
     """The step before the one with these questions; None where there is none."""
     wanted = set(keys)
     for number, step in enumerate(path):
