@@ -54,7 +54,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     )
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
     errors.install(app)
-    app.router.routes.extend(api.router.routes)  # matched at once, without a router of their own
+    app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))

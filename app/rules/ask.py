@@ -91,6 +91,14 @@ class Interviewer:
         look = self._look(participant, goal)
         return [entry.question for entry in look.possible if look.is_due(entry)]
 
+    def remembered(
+        self, participant: Participant, goal: Goal = "verdict", order: Order = "section"
+    ) -> tuple[Interview, tuple[Step, ...]] | None:
+        """The interview and its path where both are remembered, so that nothing has to be searched for."""
+        place = self._place(participant, goal, order)
+        interview, path = self._interviews.get(place), self._paths.get(place)
+        return None if interview is None or path is None else (interview, path)
+
     def path(self, participant: Participant, goal: Goal = "verdict", order: Order = "section") -> list[Step]:
         """The steps that an interview with these answers has taken, replayed from the first one.
 

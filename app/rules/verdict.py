@@ -215,6 +215,10 @@ class Evaluator:
             "first_dose_date": dates.first_dose_date,
         }
 
+    def queries(self, participant: Participant) -> tuple[Raised, ...]:
+        """The edit checks that a participant's answers raise."""
+        return self._checks.raised(self._traits.of(participant) & self._checks_mask, self.world(participant))
+
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on one participant."""
         world = self.world(participant)

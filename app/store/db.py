@@ -2,6 +2,7 @@
 
     with database.read() as session: ...     # one snapshot; writing is refused
     with database.write() as session: ...    # all or nothing, committed when the block ends
+    with database.glance() as connection: ...  # one query that waits for nothing, or NotAtOnce
 
 The commit stands here and nowhere else. It happens at the end of the block, so a caller who answers
 after the block never acknowledges what was not saved. SQLite serialises the writers by taking the
@@ -23,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.pool import QueuePool
 
 from app import errors
 
@@ -46,12 +48,17 @@ POSTGRESQL_OPTIONS: Final = {
 }
 
 
+class NotAtOnce(Exception):
+    """What was asked for cannot be read without waiting, or cannot be read; ask in a thread."""
+
+
 class Database:
     """A database with its pool of connections; safe to share between threads."""
 
     def __init__(self, url: URL) -> None:
         self.engine = engine(url)
         self._reading = self.engine.execution_options(reading=True, **_read_only(url))
+        self._glancing = _glancing(url) if url.get_backend_name() == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
@@ -66,9 +73,26 @@ class Database:
             yield WriteSession(ReadSession(session))
             session.commit()
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """A connection for one query that must not wait, as on an event loop. Raises NotAtOnce.
+
+        SQLite alone can promise that: a query of its own needs no transaction, readers wait for nobody, and
+        where they would after all (a recovery, another glance), this gives up.
+        """
+        if self._glancing is None:
+            raise NotAtOnce
+        try:
+            with self._glancing.connect() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeoutError) as error:
+            raise NotAtOnce from error
+
     def close(self) -> None:
         """Close the connections that nobody uses."""
         self.engine.dispose()
+        if self._glancing is not None:
+            self._glancing.dispose()
 
 
 def is_writing(session: ReadSession) -> bool:
@@ -131,6 +155,22 @@ def _sqlite(url: URL) -> Engine:
     event.listen(made, "connect", _prepare_sqlite)
     event.listen(made, "begin", _begin_sqlite)
     return made
+
+
+def _glancing(url: URL) -> Engine:
+    """One connection that cannot write, waits for no lock, and begins no transactions."""
+    made = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": 0}, poolclass=QueuePool, pool_size=1, max_overflow=0,
+        pool_timeout=0, pool_reset_on_return=None,
+    )  # fmt: skip
+    event.listen(made, "connect", _prepare_glancing)
+    return made
+
+
+def _prepare_glancing(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
 
 
 def _end_transaction(connection: DBAPIConnection, record: object, state: object) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.orm import selectinload
 
 from app.errors import NotFound
@@ -152,7 +152,7 @@ _KEPT = (
 )
 
 
-def check(session: ReadSession, *, token: str, at: datetime) -> Kept:
+def check(session: ReadSession | Connection, *, token: str, at: datetime) -> Kept:
     """What the screening that the token opens says, in one query. NotFound if there is none, or it has expired."""
     rows = session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all()
     if not rows:

@@ -9,11 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import date
-from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,35 +28,13 @@ from app.settings import Settings
 from app.store import queries
 from app.web import openapi
 from app.web.body import NotJson, parse_json, read_json, read_lines, refuse_over, require_type
-from app.web.deps import App, app_of
+from app.web.deps import app_of
+from app.web.direct import Direct, current
 from app.web.errors import REFUSED, problem_json
 from app.web.openapi import NDJSON, NctId
 from app.web.published import Published
 
-
-class Direct(APIRoute):
-    """A route whose coroutine gets the request and the parts of the path as they are.
-
-    The handlers read bodies themselves; FastAPI's own gathering of arguments and its exit stacks, which
-    take as long as half an evaluation, would find nothing to do. Its errors go to the application's handlers.
-    """
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["method"] not in (self.methods or ()) or not iscoroutinefunction(self.endpoint):
-            await super().handle(scope, receive, send)
-            return
-        response = await self.endpoint(**scope["path_params"], request=Request(scope, receive, send))
-        await response(scope, receive, send)
-
-
 router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct)
-
-
-async def current(app: App, nct_id: str) -> Published:
-    """The protocol in force, from memory where it was looked up a moment ago."""
-    remembered = app.library.remembered(nct_id)
-    return remembered if remembered is not None else await run_in_threadpool(app.library.current, nct_id)
 
 
 @router.post("/trials/{nct_id}/evaluate", openapi_extra=openapi.EVALUATE, responses=openapi.EVALUATED)

@@ -5,13 +5,14 @@ never writes. A POST saves and answers 303, or shows the step again with its err
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -28,23 +29,27 @@ from app.calculators import (
 from app.errors import Invalid, NotFound
 from app.languages import LANGUAGES, words_of
 from app.rules import words
-from app.rules.ask import Order
+from app.rules.ask import Interview, Order, Progress, Step
 from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant, Participant
 from app.rules.protocol import Question
 from app.rules.search import Goal
 from app.rules.words import _
 from app.store import queries
+from app.store.db import NotAtOnce
 from app.store.models import Screening
 from app.trials import Trial
 from app.web import present
 from app.web.body import read_form
 from app.web.deps import LANGUAGE_COOKIE, App, address_of, app_of, language_of
+from app.web.direct import Direct
 from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
 from app.web.note import note
 from app.web.published import Published
+from app.web.render import gap, moment
 
 router = APIRouter()
+direct = APIRouter(route_class=Direct)
 ACTOR = "quick check"
 SOURCE = "typed"
 
@@ -64,9 +69,13 @@ Parts = Annotated[App, Depends(_parts)]
 
 def page(app: App, name: str, published: Published, status: int = 200, **context: object) -> HTMLResponse:
     """A page of the trial, under the status that the registry gives it now."""
-    trial = present.trial_view(trial_now(app, published))
+    return HTMLResponse(app.pages.render(name, {**language_context(app, published), **context}), status)
+
+
+def language_context(app: App, published: Published) -> dict[str, object]:
+    """What every page of a trial shows: the trial as it stands now, and whether the translation is a draft."""
     is_draft = not published.is_reviewed or LANGUAGES[words.current().language].status == "draft"
-    return HTMLResponse(app.pages.render(name, {"trial": trial, "is_draft": is_draft, **context}), status)
+    return {"trial": present.trial_view(trial_now(app, published)), "is_draft": is_draft}
 
 
 def trial_now(app: App, published: Published) -> Trial:
@@ -145,7 +154,7 @@ class Check:
     published: Published
     raw: Mapping[str, Any]
     participant: Participant
-    expires_at: datetime
+    expires_at: datetime | str
     goal: Goal = "verdict"
     order: Order = "section"
 
@@ -183,7 +192,9 @@ def with_query(path: str, query: Mapping[str, str]) -> str:
 
 def check_of(app: App, token: str, screening: Screening | queries.Kept, request: Request) -> Check:
     """The check that a screening's rows say, under the protocol it was begun with."""
-    published = app.library.in_language(screening.protocol_id, words.current().language)
+    language = words.current().language
+    published = app.library.known(screening.protocol_id, language)
+    published = published or app.library.in_language(screening.protocol_id, language)
     raw = screening.raw_answers
     participant = participant_of(published, screening, raw)
     return Check(
@@ -206,6 +217,17 @@ def load(app: App, token: str, request: Request) -> Check:
 
 def check_page(app: App, name: str, check: Check, request: Request, status: int = 200, **context: object) -> Response:
     """A page of a check, which shows its own address and links to the check's other pages."""
+    shown = {**check_context(check, host_of(request)), "here": address_of(request), **context}
+    return page(app, name, check.published, status, **shown)
+
+
+def host_of(request: Request) -> str:
+    """The host by which the reader came here."""
+    return request.headers.get("host", "")
+
+
+def check_context(check: Check, host: str) -> dict[str, object]:
+    """What every page of a check shows: its address, how long it is kept, and the links to its other pages."""
     links = {
         "home": check.base,
         "answers": check.url("answers"),
@@ -215,7 +237,7 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "other_order": replace(check, order="section" if check.order == "quickest" else "quickest").url(),
         "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
     }
-    address = f"{request.headers.get('host', '')}{check.base}"
+    address = f"{host}{check.base}"
     kept = {
         "address": address,
         "expires_at": check.expires_at,
@@ -223,7 +245,7 @@ def check_page(app: App, name: str, check: Check, request: Request, status: int 
         "goal": check.goal,
         "order": check.order,
     }
-    return page(app, name, check.published, status, check=kept, links=links, here=address_of(request), **context)
+    return {"check": kept, "links": links}
 
 
 @router.post("/checks")
@@ -248,11 +270,42 @@ def resume(token: str, app: Parts, request: Request) -> Response:
     return RedirectResponse(load(app, token, request).next_url(), 303)
 
 
-@router.get("/checks/{token}/questions/{keys}")
-def ask(token: str, keys: str, app: Parts, request: Request) -> Response:
-    """A step: its questions, with what was answered before."""
+@direct.get("/checks/{token}/questions/{keys}", include_in_schema=False)
+async def ask(token: str, keys: str, request: Request) -> Response:
+    """A step: its questions, with what was answered before.
+
+    Answered at once where nothing has to be waited or searched for; else in a thread.
+    """
+    app = app_of(request)
+    words.speak(words_of(language_of(request)))
+    check = glance(app, token, request)
+    stands = None
+    if check is not None:
+        stands = check.published.interviewer.remembered(check.participant, check.goal, check.order)
+    if check is None or stands is None:
+        return await run_in_threadpool(_ask, app, token, keys, request)
+    return saved_step(app, check, questions_of(check, keys), request, *stands)
+
+
+def _ask(app: App, token: str, keys: str, request: Request) -> Response:
     check = load(app, token, request)
-    return step_page(app, check, questions_of(check, keys), request)
+    questions, interviewer = questions_of(check, keys), check.published.interviewer
+    interview = interviewer.interview(check.participant, check.goal, check.order)
+    path = interviewer.path(check.participant, check.goal, check.order)
+    return saved_step(app, check, questions, request, interview, path)
+
+
+def glance(app: App, token: str, request: Request) -> Check | None:
+    """The check that a token opens, if all that takes can be had without waiting. Raises NotFound."""
+    if app.library.remembered(app.nct_id) is None:
+        return None
+    try:
+        with app.database.glance() as connection:
+            kept = queries.check(connection, token=token, at=app.clock())
+    except NotAtOnce:
+        return None
+    known = app.library.known(kept.protocol_id, words.current().language)
+    return None if known is None else check_of(app, token, kept, request)
 
 
 @router.post("/checks/{token}/questions/{keys}")
@@ -391,29 +444,66 @@ def step_page(
     form: Form | None = None,
     calculations: Mapping[str, Calculation[Any]] | None = None,
 ) -> Response:
-    """A page of questions."""
+    """A page of questions as they were just answered or calculated."""
     view = present.step_view(check.published.protocol, questions, check.raw, form, calculations)
     interview = check.published.interviewer.interview(check.participant, check.goal, check.order)
-    origin = came_from(request)
-    return check_page(
-        app,
-        "step.html",
-        check,
-        request,
-        status,
-        step=view,
-        queries=present.query_views(check.published, check.participant, check.go_to),
-        progress=interview.progress,
-        back=check.url(origin) if origin else step_before(check, questions),
-        action=check.url(present.step_place(questions), came_from=origin),
-        has_errors=view.has_errors,
-        changing=bool(origin),
-    )
-
-
-def step_before(check: Check, questions: list[Question]) -> str:
-    """The address of the step before this one, or of the start."""
     path = check.published.interviewer.path(check.participant, check.goal, check.order)
+    way = step_way(check, questions, came_from(request), path)
+    found = present.query_views(check.published, check.published.evaluator.queries(check.participant), check.go_to)
+    context = step_context(view, interview.progress, way, found)
+    return check_page(app, "step.html", check, request, status, **context)
+
+
+def saved_step(
+    app: App, check: Check, questions: list[Question], request: Request, interview: Interview, path: Sequence[Step]
+) -> Response:
+    """A page of questions as they are saved: made once for all checks on which it differs by its address only."""
+    published, origin, progress = check.published, came_from(request), interview.progress
+    found = published.evaluator.queries(check.participant)
+    anyone = replace(check, base=gap("base"), expires_at=gap("expires_at"))
+    way = step_way(anyone, questions, origin, path)
+    facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
+    saved = repr([(fact, check.raw[fact]) for fact in facts if fact in check.raw])
+
+    def made() -> str:
+        view = present.step_view(published.protocol, questions, check.raw)
+        shown = present.query_views(published, found, anyone.go_to)
+        context = check_context(anyone, gap("host")) | step_context(view, progress, way, shown)
+        return app.pages.render("step.html", {**language_context(app, published), **context})
+
+    # All that the page shows, gaps apart.
+    asked = (tuple(facts), saved, repr(found), progress, way, check.goal, check.order)
+    language = (words.current().language, published.is_reviewed)
+    key = (published.hash, published.version, trial_now(app, published), language, *asked)
+    expires = words.unmarked(moment(check.expires_at))
+    values = {"base": check.base, "expires_at": expires, "host": host_of(request)}
+    return HTMLResponse(app.pages.filled(key, made, values))
+
+
+class Way(NamedTuple):
+    """Where a step leads: back, and on where its form is sent; `changing` an answer given before."""
+
+    back: str
+    action: str
+    changing: bool
+
+
+def step_way(check: Check, questions: list[Question], origin: str, path: Sequence[Step]) -> Way:
+    """The way from a step that was reached from `origin`, or by the interview."""
+    back = check.url(origin) if origin else step_before(check, questions, path)
+    return Way(back, check.url(present.step_place(questions), came_from=origin), bool(origin))
+
+
+def step_context(
+    view: present.StepView, progress: Progress, way: Way, found: list[present.QueryView]
+) -> dict[str, object]:
+    """What the template of a step is given; its own address is that of its form."""
+    step = {"step": view, "progress": progress, "has_errors": view.has_errors, "queries": found}
+    return {**step, **way._asdict(), "here": way.action}
+
+
+def step_before(check: Check, questions: list[Question], path: Sequence[Step]) -> str:
+    """The address of the step before this one, or of the start."""
     before = present.path_before(path, [question.key for question in questions])
     return check.url(present.step_place(before.questions)) if before else "/"
 

@@ -1,7 +1,7 @@
 """View data: what a page shows, worked out and worded; templates only lay it out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from app.calculators import CORTICOSTEROIDS, Calculation
 from app.rules import conditions, explain
 from app.rules.ask import Step, criteria_of, is_asked
 from app.rules.calendar import read_partial
-from app.rules.edit_checks import raised
+from app.rules.edit_checks import Raised
 from app.rules.evaluate import Context, decide
 from app.rules.facts import Age, Choice, Date, Integer, Number
 from app.rules.finding import Finding
@@ -239,13 +239,10 @@ class QueryView:
     facts: list[Row]
 
 
-def query_views(published: Published, participant: Participant, change: ChangeUrl) -> list[QueryView]:
+def query_views(published: Published, found: Iterable[Raised], change: ChangeUrl) -> list[QueryView]:
     """The edit checks that a participant's answers raise."""
     questions = published.protocol.question_by_key
-    return [
-        QueryView(query.message, _rows(query.facts, questions, change))
-        for query in raised(published.protocol, published.evaluator.world(participant))
-    ]
+    return [QueryView(query.message, _rows(query.facts, questions, change)) for query in found]
 
 
 def _rows(facts: Mapping[str, Any], questions: Mapping[str, Question], change: ChangeUrl) -> list[Row]:
@@ -279,7 +276,9 @@ def answers_view(published: Published, participant: Participant, change: ChangeU
         if rows:
             sections.append((section.title, rows))
     dates = [replace(row, href=dates_url) for row in _date_rows(participant)]
-    return AnswersView(sections, dates, len(asked), query_views(published, participant, change))
+    return AnswersView(
+        sections, dates, len(asked), query_views(published, published.evaluator.queries(participant), change)
+    )
 
 
 def _date_rows(participant: Participant) -> list[Row]:
@@ -560,7 +559,7 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
         summary=_summary(verdict, reasons, needs),
         reasons=reasons,
         needs=needs,
-        queries=query_views(published, verdict.participant, change),
+        queries=query_views(published, verdict.queries, change),
         depends_on=[_reading(verdict, code) for code in verdict.depends_on],
         review=[view for view in results if view.code in verdict.review],
         cohorts=[_cohort_view(verdict, cohort) for cohort in verdict.cohorts],
@@ -760,7 +759,7 @@ def _lower(words: str) -> str:
     return current().lower(words)
 
 
-def path_before(path: list[Step], keys: Iterable[str]) -> Step | None:
+def path_before(path: Sequence[Step], keys: Iterable[str]) -> Step | None:
     """The step before the one with these questions; None where there is none."""
     wanted = set(keys)
     for number, step in enumerate(path):

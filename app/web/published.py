@@ -116,6 +116,12 @@ class Library:
             self._current[nct_id] = (identity, time.monotonic())
         return published
 
+    def known(self, identity: int, language: str) -> Published | None:
+        """A published protocol in a language, if it is in memory; touches no database, waits for no lock."""
+        if language == ENGLISH.language:
+            return self._by_id.get(identity)
+        return self._localised.get((identity, language))
+
     def in_language(self, identity: int, language: str) -> Published:
         """One published protocol with its texts in a language; made once and kept. Raises NotFound."""
         published = self.by_id(identity)

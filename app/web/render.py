@@ -29,7 +29,7 @@ from jinja2 import (
     pass_context,
 )
 from jinja2.runtime import Context, Macro
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.languages import LANGUAGES
 from app.rules import words
@@ -40,6 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 STATIC = ROOT / "static"
 REMEMBERED = 1024
+PAGES_REMEMBERED = 512  # some 16 kB each
+GAP = "\0"  # which no text of a protocol, and no answer, can hold
 
 
 def long_date(value: object) -> str:
@@ -57,8 +59,15 @@ def long_date(value: object) -> str:
     return words.partial_words(partial)
 
 
-def moment(value: datetime, zone: str = "UTC") -> str:
-    """A moment in a named zone: 22 November 2026, 14:05 UTC. Without a zone it is UTC."""
+def gap(name: str) -> str:
+    """Room in a page for what differs from one check to the next, filled in later (see `Pages.filled`)."""
+    return f"{GAP}{name}{GAP}"
+
+
+def moment(value: datetime | str, zone: str = "UTC") -> str:
+    """A moment in a named zone: 22 November 2026, 14:05 UTC. Without a zone it is UTC. A text, such as a gap, stays."""
+    if isinstance(value, str):
+        return value
     aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     local = aware.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
     name = zone if zone == "UTC" else local.tzname()
@@ -200,6 +209,7 @@ class Pages:
             undefined=StrictInOwnTemplates if strict else Undefined,
         )
         self._made: Memory[str] = Memory(REMEMBERED)
+        self._gapped: Memory[list[bytes]] = Memory(PAGES_REMEMBERED)
         self.environment.globals["once"] = self._once
         for name, filter_ in (("long_date", long_date), ("moment", moment), ("number", number)):
             self.environment.filters[name] = by_language(filter_)
@@ -217,3 +227,13 @@ class Pages:
     def render(self, name: str, context: Mapping[str, object] | None = None) -> str:
         """The whole page as text."""
         return with_languages(self.environment.get_template(name).render(context or {}))
+
+    def filled(self, key: Hashable, make: Callable[[], str], values: Mapping[str, str]) -> bytes:
+        """A page with its gaps filled; `key` says all that the page with its gaps depends on, and it is made once.
+
+        The values are escaped as a template would have done.
+        """
+        parts = self._gapped.get(key) or self._gapped.keep(key, make().encode().split(GAP.encode()))
+        page = list(parts)
+        page[1::2] = [escape(values[name.decode()]).encode() for name in parts[1::2]]
+        return b"".join(page)

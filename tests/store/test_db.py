@@ -292,3 +292,25 @@ def test_restart_of_the_server_is_survived(postgresql_url: URL) -> None:
         session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     assert events(database) == 0
     database.close()
+
+
+def test_a_glance_reads_what_is_committed_now_and_cannot_write(database: Database) -> None:
+    """On SQLite, also while somebody else writes; PostgreSQL must be asked in a thread."""
+    if database.engine.dialect.name != "sqlite":
+        with pytest.raises(db.NotAtOnce), database.glance():
+            pass
+        return
+    count = select(func.count()).select_from(Event)
+    for number in (1, 2):
+        with database.write() as session:
+            session.add(noted(number))
+            session.flush()
+            with database.glance() as connection:
+                assert connection.scalar(count) == number - 1
+        with database.glance() as connection:
+            assert connection.scalar(count) == number
+    with pytest.raises(db.NotAtOnce), database.glance() as connection:
+        connection.execute(text("DELETE FROM event"))
+    with database.glance(), pytest.raises(db.NotAtOnce), database.glance():
+        pass
+    assert events(database) == 2

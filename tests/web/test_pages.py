@@ -574,3 +574,32 @@ def test_start_page(site: Site) -> None:
         "City of Hope, Duarte, California (8400002)",
     ):
         assert words in shown.text
+
+
+HOSTS = ("prescreen.example:8443", '"><script>alert(1)</script>', "a&amp;b", "'onfocus='x", "%(host)s", "{{ 7*7 }}")
+
+
+def test_a_step_that_was_made_for_another_check_shows_this_ones_address_alone(site: Site) -> None:
+    """Whatever the host is called, the page is the one that is made anew for it."""
+    first, second = site.begin(), site.begin()
+    place = "questions/qtcf_ms"
+    assert site.get(f"{first}/{place}").status_code == 200
+    for _ in range(2):  # the second time from memory
+        for host in HOSTS:
+            page = site.client.request("GET", f"{second}/{place}", headers={"host": host}).text
+            own = html.escape(f"{host}{second}").replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+            assert f">{own}</a>" in page
+            assert first not in page
+            assert "\0" not in page
+            assert "<script>alert" not in page
+
+
+def test_a_remembered_step_shows_what_is_saved_now_and_expires(site: Site) -> None:
+    check = site.begin()
+    address = f"{check}/questions/qtcf_ms"
+    for value in ("430", "431", "430"):
+        site.post(address, {"qtcf_ms": value, "do": "continue"})
+        for _ in range(2):
+            assert f'value="{value}"' in site.get(address).text
+    site.now += timedelta(days=2)
+    assert site.get(address).status_code == 404
