@@ -104,7 +104,7 @@ def test_a_file_of_which_nothing_is_known(visitor: Visitor) -> None:
 def test_keyboard_alone(visitor: Visitor) -> None:
     # Given somebody without a mouse on the start page
     visitor.opens("/")
-    tab_to(visitor, "button:not([tabindex='-1'])")
+    tab_to(visitor, "#page-main button:not([tabindex='-1'])")
 
     # When they go through a whole screening with Tab, the arrows, Space and Enter
     with visitor.another_page():
@@ -456,3 +456,70 @@ def test_no_identifier_is_asked(server: Server, visitor: Visitor) -> None:
     words = visitor.page.locator("legend, label").all_inner_texts()
     for forbidden in ("name", "initials", "record number", "patient number", "e-mail", "telephone", "postcode"):
         assert not any(forbidden in text.lower().split(" ") for text in words), forbidden
+
+
+# THE ORDER, AND WHAT IS TAKEN ALONG
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+def test_the_order_can_be_chosen_and_changed_on_the_way(visit: Visit, scripts: bool) -> None:
+    # Given a physician in a hurry, who lets what decides soonest come first
+    visitor = visit(PHONE, scripts=scripts)
+    visitor.opens("/")
+    visitor.presses("Ask what decides soonest")
+    assert "order=quickest" in visitor.page.url
+    assert len(visitor.asked) == 1
+
+    # When one question after the other is answered, each step has a single one
+    for _ in range(3):
+        visitor.answers(LONG_QT)
+        visitor.presses("Continue")
+        assert len(visitor.asked) == 1
+    answered = visitor.saved
+
+    # Then the way can be changed without losing an answer
+    visitor.follows("Ask section by section")
+    assert "order" not in visitor.page.url
+    assert visitor.saved == answered
+    assert not set(visitor.asked) & set(answered)
+    visitor.follows("Ask what decides soonest")
+    visitor.screens(LONG_QT)
+    assert visitor.heading == "Excluded"
+    assert "QTcF: 482 ms (above 470 ms)." in visitor.text
+
+
+def test_a_reload_shows_the_step_again(visitor: Visitor) -> None:
+    visitor.starts_a_check()
+    visitor.answers(WOMAN_OF_54)
+    visitor.presses("Continue")
+    asked, saved = visitor.asked, visitor.saved
+    visitor.page.reload()
+    assert visitor.asked == asked
+    visitor.page.goto(visitor.page.url)
+    assert (visitor.asked, visitor.saved) == (asked, saved)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
+def test_a_note_for_the_chart(server: Server, visit: Visit, scripts: bool) -> None:
+    # Given an excluded participant
+    visitor, check = visit(scripts=scripts), server.check(LONG_QT)
+    visitor.opens(f"{check}/result")
+
+    # When the note is unfolded, it holds the verdict and the answers, and not the check's address
+    visitor.page.get_by_text("A note for the chart").click()
+    note = visitor.page.locator("#note").input_value()
+    assert note.startswith("Eligibility pre-screening for trial NCT05086315")
+    for line in ("Excluded: QTcF (E13).", "- QTcF: 482 ms", "It supports a decision; it never makes one."):
+        assert line in note
+    assert check.rsplit("/", 1)[1] not in note
+
+    # Then it can be copied where a script can do that, and opened as plain text always
+    assert visitor.page.get_by_role("button", name="Copy").is_visible() is scripts
+    assert visitor.page.request.get(f"{check}/note").text().strip() == note.strip()
+
+
+def test_what_would_change_it_is_said(server: Server, visitor: Visitor) -> None:
+    visitor.opens(f"{server.check(LONG_QT)}/result")
+    said = visitor.page.locator(".app-outlook").inner_text()
+    assert "Would be likely eligible for" in said
+    assert "if QTcF were at most 470 ms." in said
