@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import combinations, islice, product
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import TODAY, Plain, cases
 
@@ -150,12 +150,13 @@ def outcomes(findings: Mapping[str, Any]) -> set[str]:
     return {finding.outcome for finding in findings.values()}
 
 
+@settings(max_examples=12)  # few of the cases drawn have such a day
 @given(cases(known=95, kinds=("date", "age", "date", "yes_no"), facts=3))
 def test_from_the_joint_day_on_all_that_time_can_turn_passes(case: tuple[Protocol, Plain]) -> None:
     """For the first time: on the day before, some of it still fails or is not known."""
     protocol, body = case
-    verdict = Evaluator(protocol).evaluate(read_participant(protocol, body, TODAY))
     assume(all(not cohort.parts for cohort in protocol.cohorts))  # then each criterion has one finding
+    verdict = Evaluator(protocol).evaluate(read_participant(protocol, body, TODAY))
     changes = Changer(Evaluator(protocol)).changes(verdict)
     timed = {reason.code for reason in changes.reasons if reason.passes_from is not None}
     assume(changes.passes_from is not None and changes.passes_from.year < 2200 and "" not in timed)
