@@ -313,7 +313,9 @@ def test_a_review_point_waits_for_its_scope() -> None:
     assert reasons_left(FACTS, {"R1": scoped}, {"a": False}) == ["b"]
     assert reasons_left(FACTS, {"R1": scoped}, {"b": False}) == []
     assert reasons_left(FACTS, {"R1": scoped}, {"b": True}) == ["a"]
-    assert reasons_left(FACTS, {"R1": {"rule": A, "scope": {"all": [B, OPEN]}}}, {}) == ["b"]
+    assert reasons_left(FACTS, {"R1": scoped}, {"a": True}) == ["b"]
+    assert reasons_left(FACTS, {"R1": scoped}, {"b": None}) == ["a"]  # it is raised also where nobody knows
+    assert reasons_left(FACTS, {"R1": {"rule": A, "scope": {"all": [B, OPEN]}}}, {"a": True}) == ["b"]
 
 
 # WHAT CAN ONLY EXCLUDE
