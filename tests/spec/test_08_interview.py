@@ -372,6 +372,54 @@ def test_with_too_many_ways_the_rules_themselves_are_decided() -> None:
             assert asked(protocol, {"a": True, "b": None}) == ["c"]
 
 
+def test_a_condition_with_too_many_ways_is_decided_by_its_rule() -> None:
+    """And one with few by its ways, a constant among them."""
+    for condition in ({"term": "t"}, {"any": [{"term": "t"}, {"always": False}]}):
+        raw = plain(FACTS, {"E1": {"any": [B, C]}}, terms={"t": {"not": {"all": [A, A]}}})
+        raw["questions"][1]["relevant"] = condition
+        protocol = protocol_from_plain(raw)
+        for most in (ways.TRIED, 0):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ways, "TRIED", most)
+                assert "b" in asked(protocol, {"a": False})
+                assert "b" not in asked(protocol, {"a": True})
+
+
+# WHAT ONE QUESTION TELLS
+
+
+def test_one_interviewer_on_two_days() -> None:
+    """A window that was open has passed."""
+    recent = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "a": "yes_no"}, {"E1": recent, "E2": A})
+    interviewer = Interviewer(Evaluator(protocol))
+    for _ in range(2):
+        for day, over in ((TODAY, True), (TODAY.replace(month=12), False)):
+            participant = read_participant(protocol, body({"stop": "2026-11-01"}, day), day)
+            assert (interviewer.interview(participant).step is None) is over
+
+
+def test_what_only_has_to_be_known_is_asked_for() -> None:
+    """Where a rule comes out alike on every value, the answer counts all the same."""
+    facts: dict[str, str | Plain] = {"a": "yes_no", "site": choice("here", "there"), "n": "count"}
+    protocol = write(facts, {"E1": A, "I1": {"is": {"site": ["here", "there"]}}, "E2": {"compare": ["n", ">", 100]}})
+    assert asked(protocol, {}) == ["a", "site", "n"]
+    assert asked(protocol, {"a": False, "n": 5}) == ["site"]
+    assert asked(protocol, {"a": False, "site": "here"}) == ["n"]
+    assert asked(protocol, {"a": False, "site": None}) == []
+
+
+@pytest.mark.parametrize("first", ["I1", "E1"])
+def test_a_date_is_asked_for_while_any_of_its_windows_matters(first: str) -> None:
+    recent, old = ({"elapsed": ["stop", *how, "as_of"]} for how in (["<", 28, "days"], [">=", 2, "years"]))
+    criteria: dict[str, Plain] = {"E1": {"all": [A, recent]}, "I1": {"any": [B, old]}}
+    ordered = {code: criteria[code] for code in (first, *criteria)}
+    protocol = write({**FACTS, "stop": "date"}, ordered)
+    assert asked(protocol, {"a": True, "b": True}) == ["stop"]
+    assert asked(protocol, {"a": False, "b": False}) == ["stop"]
+    assert asked(protocol, {"a": False, "b": True}) == []
+
+
 # TWO ORDERS
 
 
