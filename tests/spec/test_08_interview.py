@@ -459,6 +459,33 @@ def test_what_excludes_alone_is_worth_more() -> None:
     assert quickest(protocol, {"b": True}) == ["a"]
 
 
+def test_how_much_less_an_answer_is_worth_beside_others() -> None:
+    """Three times less beside one other answer that it needs, five times beside two."""
+    for needed, times in (([C], 3), ([A, C], 5)):
+        for decides, first in ((0.1 * times - 0.01, "d"), (0.1 * times + 0.01, "b")):
+            raw = plain({**FACTS, "d": "yes_no"}, {"E1": {"all": [B, *needed]}, "E2": {"yes": "d"}})
+            for question in raw["questions"]:
+                weight = decides if question["key"] == "b" else 0.1
+                question["asking"] = {"decides": weight, "burden": 1, "source": "judgement"}
+            assert quickest(protocol_from_plain(raw), {}) == [first]
+
+
+def test_a_step_names_its_section() -> None:
+    protocol = weighed(dict.fromkeys("abc", EVEN), {"E2": B})
+    interviewer = Interviewer(Evaluator(protocol))
+    for order in ORDERS:
+        step = interviewer.interview(read_participant(protocol, body({}), TODAY), order=order).step
+        assert step is not None and step.section.key == "second"
+
+
+def test_with_too_many_ways_all_reasons_are_asked_for() -> None:
+    """For all reasons, what a rule with too many ways reads is asked about after an exclusion too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "TRIED", 0)
+        assert reasons_left(FACTS, {"E1": {"all": [A, B]}}, {}) == ["a", "b"]
+        assert reasons_left(FACTS, {"R1": {"all": [A, B]}}, {}) == ["a", "b"]
+
+
 def test_within_a_section_what_is_most_likely_to_decide_comes_first() -> None:
     """By the same weights; equal ones leave the protocol's order."""
     raw = plain(FACTS, {"E1": A, "E2": B, "E3": C})
