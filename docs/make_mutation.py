@@ -17,6 +17,13 @@ MUTANT = re.compile(r"\s*app\.rules\.(\w+)\.(?:xǁ(\w+)ǁ|x_)(\w+)__mutmut_([0-9
 
 # Why a change in a function makes no difference, where that is known. Keys as in the last table.
 WHY = {
+    "ask `Interviewer._look`": "5 and 6: what was worked out for a date is not found again; slower, the same.",
+    "ask `Interviewer._entry`": "A rule that is missing reads nothing.",
+    "ask `Interviewer.path`": "A path is worked out again: slower, the same.",
+    "ask `criteria_of`": "What is remembered is not found: slower, the same.",
+    "board `Board._block`": "A block whose ways are listed does not need its rule, and a wide one has no ways.",
+    "domain `Domains.values`": "What is remembered is not found, or is kept for each date: slower, the same.",
+    "domain `_candidates`": "The ends are among the candidates in any case.",
     "explain `_reason_form`": "A criterion without a scope has one rule; said twice, it is one phrase.",
     "explain `_with_unit`": "Only numbers are said with a unit.",
     "protocol `_Checker._alternative`": "It is asked only where an alternative is named.",
@@ -26,12 +33,16 @@ WHY = {
     "report `Reporter._criterion`": "What is remembered was looked up just before.",
     "report `Reporter.report`": "Takes the slower of two ways to the same bytes.",
     "report `_plain`": "Yes and no stand in the template or are filled in: the same bytes.",
+    "search `Grounds.standing`": "What is remembered is not found: slower, the same.",
+    "search `Grounds.left`": "What is remembered is not found: slower, the same.",
+    "search `Grounds._stand`": "Nothing asks for the ways of a block that is decided or wide.",
     "verdict `Evaluator.evaluate`": "Looks for readings in an empty set: there are none.",
     "verdict `Line.__init__`": "What does not apply has no truth, so it is not raised; or looks at more than it must.",
     "verdict `_Admitting._anew`": "There is a ruling for every cohort, so the two are equally long.",
     "verdict `_finding`": "Makes a context that equals the one at hand.",
     "verdict `_reasons`": "No group is called so.",
     "verdict `evaluate`": "A new evaluator remembers nothing yet.",
+    "ways `Slot.tell_values`": "Both lists are equally long.",
 }
 
 

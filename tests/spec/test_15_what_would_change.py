@@ -450,3 +450,27 @@ def test_what_would_exclude_is_of_at_most_two_answers() -> None:
         protocol = write(dict.fromkeys(names, "yes_no"), {"E1": {"all": [{"yes": fact} for fact in names]}})
         excluding = [one for one in changes(protocol, {})["sets"] if one["verdict"] == "excluded"]
         assert [[change["fact"] for change in one["changes"]] for one in excluding] == found
+
+
+def test_each_cohort_and_criterion_has_its_exact_verdict() -> None:
+    """Also where the whole is not decided; groups count as one."""
+    both, never = {"any": [A, {"not": A}]}, {"all": [A, {"not": A}]}
+    cohorts: dict[str, Plain] = {
+        "sure": {"admits": both},
+        "closed": {"admits": never},
+        "open": {"admits": B},
+        "shut": {"admits": {"always": False}},
+    }
+    protocol = write(FACTS, {"I1": both, "E1": both, "E2": C}, cohorts)
+    found = exact(protocol, {})
+    assert (found.decision, found.passes, found.fails) == ("excluded", ("I1",), ("E1",))
+    found = exact(write(FACTS, {"I1": both, "E2": C}, cohorts), {"c": False})
+    expected = {"sure": "likely_eligible", "closed": "excluded", "open": "undetermined", "shut": "excluded"}
+    assert (found.decision, found.cohorts, found.passes, found.fails) == ("likely_eligible", expected, ("I1",), ())
+    assert exact(write(FACTS, {"I1": A}, cohorts), {"a": False}).cohorts == dict.fromkeys(expected, "excluded")
+    routes: dict[str, Plain] = {"I1": {"rule": A, "group": "g"}, "I2": {"rule": {"not": A}, "group": "g"}}
+    assert exact(write(FACTS, routes, groups=("g",)), {}).decision == "likely_eligible"
+    assert exact(write(FACTS, {**routes, "I3": B}, groups=("g",)), {}).decision == "undetermined"
+    routes["I2"] = {"rule": never, "group": "g"}
+    found = exact(write(FACTS, routes, groups=("g",)), {})
+    assert (found.decision, found.passes, found.fails) == ("undetermined", (), ())
