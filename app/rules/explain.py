@@ -99,7 +99,10 @@ def value_words(question: Question, value: Value | None) -> str:
 
 
 def _with_unit(question: Question, text: str, number: float) -> str:
-    return measured(text, question.type.unit if isinstance(question.type, Integer | Number | Age) else "", number)
+    type_ = question.type
+    if not isinstance(type_, Integer | Number | Age):
+        return text
+    return measured(text, type_.unit, number, type_.unit_context)
 
 
 def _labels(question: Question) -> dict[str, str]:
