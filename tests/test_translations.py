@@ -27,7 +27,7 @@ from app.trials.translations import (
 
 ROOT = Path(__file__).parents[1]
 OTHERS = [language for language in LANGUAGES if language != "en"]
-COMPLETE = ["fr"]  # the languages of which nothing may be missing
+COMPLETE = ["fr", "zh-Hans", "ja"]  # the languages of which nothing may be missing
 TRIAL, PROTOCOL = read_trial()
 
 
