@@ -140,9 +140,11 @@ class Evidence:
 
     def of(self, world: World, dates: Dates) -> int:
         """All that the answers and readings show."""
+        slot_of = self.slot_of
+        telling = {slot_of[name] for name, value in world.items() if value is not None and name in slot_of}
         shown = 0
-        for slot in self.slots:
-            shown |= slot.shown(world, dates)
+        for number in telling:
+            shown |= self.slots[number].shown(world, dates)
         return shown
 
     def answers(self, dates: Dates) -> list[Ways]:

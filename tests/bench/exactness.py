@@ -29,6 +29,7 @@ from app.trials import read_trial
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7)
 SEED = 11
 HEAD = "| participants | undetermined | decided exactly | eligible | excluded | median us | p99 us | worst us |"
+RULE = "| --- " * (HEAD.count("|") - 1) + "|"
 
 
 class Row(NamedTuple):
@@ -101,7 +102,6 @@ def without(n: int) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    print(HEAD)
-    print("| --- " * (HEAD.count("|") - 1) + "|")
+    print(HEAD, RULE, sep="\n")
     for each in rows(int(sys.argv[1]) if len(sys.argv) > 1 else 3000):
         print(each)

@@ -27,6 +27,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+import exactness
 import httpx
 from handwritten import outcomes
 from load import Job, Outcome
@@ -388,6 +389,9 @@ def main() -> None:
     show(*memory(1000 if quick else 10_000, 10 if quick else 200, size))
     print()
     show(*rows(100 if quick else 1000))
+    print()
+    print(exactness.HEAD, exactness.RULE, sep="\n")
+    print(*map(str, exactness.rows(200 if quick else 1000)), sep="\n", flush=True)
 
 
 def show(*table: tuple[str, ...]) -> None:

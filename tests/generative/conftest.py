@@ -14,8 +14,14 @@ STEADY = "CI" in os.environ  # there, the same examples every time: a change fai
 settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=QUIET, derandomize=STEADY)
 settings.register_profile("long", max_examples=3000, deadline=None, suppress_health_check=QUIET)
 settings.register_profile(
-    "mutation", max_examples=15, deadline=None, suppress_health_check=QUIET, derandomize=True, database=None
-)
+    "mutation",
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=QUIET,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)  # that a test fails is enough; why is not asked
 settings.register_profile(
     "raw", max_examples=100, deadline=None, suppress_health_check=QUIET, phases=[Phase.reuse, Phase.generate]
 )  # fails fast, without shrinking

@@ -3,7 +3,7 @@
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
-from app.rules.ask import Interviewer, criteria_of, is_asked
+from app.rules.ask import ORDERS, Interviewer, criteria_of, is_asked
 from app.rules.codec import protocol_from_plain
 from app.rules.domain import Domains
 from app.rules.evaluate import Context, decide
@@ -14,6 +14,7 @@ from app.rules.verdict import Evaluator
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
 A, B, C = ({"yes": fact} for fact in "abc")
+GOALS = ("verdict", "all_reasons")
 
 
 def asked(protocol: Protocol, answers: Plain, goal="verdict", **more) -> list[str]:
@@ -222,6 +223,32 @@ def test_the_path_through_an_alternative() -> None:
     interviewer = Interviewer(Evaluator(protocol))
     steps = interviewer.path(read_participant(protocol, body({"age": 20, "a": False}), TODAY))
     assert [[question.key for question in step.questions] for step in steps] == [["birth", "a"]]
+
+
+def test_where_an_interview_stands_is_remembered() -> None:
+    """By the answers, the goal and the order, once both the step and the path were worked out."""
+    protocol = weighed(dict.fromkeys("abc", EVEN), {"E1": A, "E2": {"all": [B, C]}})
+    interviewer = Interviewer(Evaluator(protocol))
+    participant = read_participant(protocol, body({"a": True}), TODAY)
+    for goal in GOALS:
+        for order in ORDERS:
+            assert interviewer.remembered(participant, goal, order) is None
+            interview = interviewer.interview(participant, goal, order)
+            assert interviewer.interview(participant, goal, order) is interview
+            assert interviewer.remembered(participant, goal, order) is None  # the path is not known yet
+            path = interviewer.path(participant, goal, order)
+            assert interviewer.remembered(participant, goal, order) == (interview, tuple(path))
+    default = interviewer.remembered(participant, "verdict", "section")
+    assert default is not None and interviewer.remembered(participant) == default
+
+
+def test_each_order_has_its_own_path() -> None:
+    """Also where one interviewer knows the other."""
+    protocol = weighed({"a": EVEN, "b": EVEN, "c": {"decides": 0.9, "burden": 1}}, {"E1": A, "E2": B, "E3": C})
+    interviewer = Interviewer(Evaluator(protocol))
+    for order, path in (("section", ["a", "b"]), ("quickest", ["c"]), ("section", ["a", "b"])):
+        steps = interviewer.path(read_participant(protocol, body({"a": False}), TODAY), order=order)
+        assert [question.key for step in steps for question in step.questions] == path
 
 
 def test_what_a_question_serves() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authoring import TODAY, Plain, body, choice, write
+from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 
 from app.rules import conditions
 from app.rules.change import Changer
@@ -145,3 +145,45 @@ def test_what_could_still_turn_it() -> None:
     assert (risk["fact"], risk["near"]) == ("qtcf", True)
     assert risk["sentence"] == "Qtcf: now 460 ms; would exclude if above 470 ms."
     assert [risk["near"] for risk in changes(protocol, {"qtcf": 300})["risks"]] == [False]
+
+
+def test_what_time_does_not_turn_has_no_day() -> None:
+    """Neither alone nor beside what it turns: then the cohort stays closed."""
+    recent = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "a": "yes_no"}, {"E1": recent, "E2": A})
+    found = changes(protocol, {"stop": "2026-11-20", "a": True})
+    assert [reason["passes_from"] for reason in found["reasons"]] == ["2026-12-18", None]
+    assert (found["passes_from"], found["cohorts"]) == ("2026-12-18", {})
+    assert found["time"] == "From 18 December 2026 this reason passes on the same answers: E1."
+    found = changes(protocol, {"stop": "2020", "a": True})
+    assert (found["passes_from"], found["cohorts"], found["time"]) == (None, {}, None)
+    assert [reason["sentence"] for reason in found["reasons"]] == [
+        "Criterion E2 (E2): a later measurement or a change of treatment may differ."
+    ]
+
+
+def test_an_admission_that_time_opens() -> None:
+    """A cohort that is closed by its admission is named by its title; the others say nothing of it."""
+    adults, children = ({"admits": {"compare": ["age", sign, 18]}} for sign in (">=", "<"))
+    protocol = write({**AGE, "a": "yes_no"}, {"E1": A}, {"adults": adults})
+    found = changes(protocol, {"birth": "2010-05-03", "a": False})
+    assert [(reason["code"], reason["title"]) for reason in found["reasons"]] == [("admission", "Cohort adults")]
+    assert found["reasons"][0]["sentence"] == "Admission to Cohort adults: passes from 3 May 2028."
+    assert found["cohorts"] == {"adults": "2028-05-03"}
+    assert found["time"] == "From 3 May 2028 this reason passes on the same answers: Cohort adults."
+    protocol = write({**AGE, "a": "yes_no"}, {"E1": A}, {"adults": adults, "children": children})
+    assert changes(protocol, {"birth": "2010-05-03"})["reasons"] == []
+    found = changes(protocol, {"birth": "2010-05-03", "a": True})
+    assert [reason["code"] for reason in found["reasons"]] == ["E1"]
+
+
+def test_a_verdict_that_time_does_not_turn_holds() -> None:
+    protocol = write({**AGE, "stop": "date"}, {"E1": {"elapsed": ["stop", "<", 28, "days", "as_of"]}})
+    found = changes(protocol, {"stop": "2020-02-02", "birth": "1980"})
+    assert (found["holds_until"], found["time"]) == (None, None)
+    old = {"compare": ["age", ">=", 65]}
+    parts: Plain = {"one": {**EVERYBODY, "parts": {"old": old}}}
+    protocol = write(AGE, {"E1": {"part": "old"}}, parts)
+    found = changes(protocol, {"birth": "1970-01-31"})
+    assert found["holds_until"] == "2035-01-31"
+    assert found["time"] == "From 31 January 2035 the same answers no longer come to likely eligible."
