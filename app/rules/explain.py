@@ -195,7 +195,7 @@ def rule_words(protocol: Protocol, rule: Rule) -> str:
 
 def _bracketed(protocol: Protocol, rule: Rule) -> str:
     words = rule_words(protocol, rule)
-    return f"({words})" if len(children(rule)) > 1 else words
+    return _("({rule})", rule=words) if len(children(rule)) > 1 else words
 
 
 def _label(protocol: Protocol, fact: str) -> str:
