@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
+from authoring import EVERYBODY, TODAY, Plain, body, choice, write
 
 from app.rules import conditions
 from app.rules.change import Changer
