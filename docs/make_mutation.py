@@ -1,5 +1,10 @@
-"""Writes docs/mutation.md from the last mutation run: `make mutation` runs it at the end."""
+"""Writes docs/mutation.md from the last mutation run: `make mutation` runs it at the end.
 
+With arguments, it takes the results from these files instead: JSON, the exit code of the tests by mutant. In a
+file whose name begins with "earlier" are the modules that were not run again.
+"""
+
+import json
 import re
 import subprocess
 import sys
@@ -30,15 +35,31 @@ WHY = {
 }
 
 
-def page(results: str, day: date) -> str:
-    """The page for what `mutmut results --all true` prints."""
+EARLIER = (
+    " Each was run against the tests that reach its function. The figures of {modules} are those of an earlier run of "
+    "the same day: some of these modules have changed since, so they have other mutants now, and more. Of the other "
+    "modules {share} were killed."
+)
+STATUS = {0: "survived", 1: "killed", 33: "no tests"}  # by exit code; any other: it did not come to an end
+
+
+def read(path: Path) -> str:
+    """The results in a file, as mutmut prints them."""
+    codes = json.loads(path.read_text(encoding="utf-8"))
+    return "".join(f"{mutant}: {STATUS.get(code, 'timeout')}\n" for mutant, code in sorted(codes.items()))
+
+
+def page(results: str, day: date, earlier: str = "") -> str:
+    """The page for what `mutmut results --all true` prints; with the modules that were run on an earlier state."""
+    before = {module for module, *_ in MUTANT.findall(earlier)}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     survivors: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for module, owner, function, number, status in MUTANT.findall(results):
+    for module, owner, function, number, status in MUTANT.findall(results + earlier):
         counts[module][status] += 1
         if status == "survived":
             survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
     total = sum(counts.values(), Counter())
+    now = [count for module, count in counts.items() if module not in before]
     if not total:
         raise SystemExit("no results: run `make mutation` first")
     parts = [
@@ -46,7 +67,8 @@ def page(results: str, day: date) -> str:
         "Made by `make mutation`; do not edit. It changes `app/rules` in one place at a time and runs the tests of the "
         "language on each change. A change is killed when a test fails; the aim is 95 %.",
         f"The run of {day.day} {day:%B %Y}: {share(total)} killed, {total['survived']} survived. Others were reached "
-        "by no test, or did not come to an end in their time.",
+        "by no test, or did not come to an end in their time."
+        + (EARLIER.format(modules=", ".join(sorted(before)), share=share(sum(now, Counter()))) if before else ""),
         "| module | mutants | killed | survived | others | killed % |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(row(module, counts[module]) for module in sorted(counts))
         + "\n"
@@ -75,6 +97,12 @@ def row(module: str, count: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    mutmut = Path(sys.executable).with_name("mutmut")
-    found = subprocess.run([mutmut, "results", "--all", "true"], check=True, capture_output=True, text=True).stdout
-    (HERE / "mutation.md").write_text(page(found, date.today()), encoding="utf-8")  # noqa: DTZ011
+    if sys.argv[1:]:
+        files = [Path(name) for name in sys.argv[1:]]
+        found = "".join(read(file) for file in files if not file.name.startswith("earlier"))
+        earlier = "".join(read(file) for file in files if file.name.startswith("earlier"))
+    else:
+        mutmut = Path(sys.executable).with_name("mutmut")
+        command = [mutmut, "results", "--all", "true"]
+        found, earlier = subprocess.run(command, check=True, capture_output=True, text=True).stdout, ""
+    (HERE / "mutation.md").write_text(page(found, date.today(), earlier), encoding="utf-8")  # noqa: DTZ011

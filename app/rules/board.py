@@ -83,9 +83,10 @@ class Board:
                 self.units += [Unit(protocol, criterion, cohort) for cohort in cohorts_of(protocol, criterion)]
         self.blocks = [self._block(rule) for rule in dict.fromkeys(self._parts())]
         self.reasons = [
-            self._reason(criterion, cohort)
+            reason
             for criterion in protocol.criteria
             for cohort in cohorts_of(protocol, criterion)
+            for reason in self._reasons(criterion, cohort)
         ]
 
     def _parts(self) -> Iterator[Alternatives]:
@@ -129,19 +130,24 @@ class Board:
         except TooMany:
             return Block(rule, (), (), mask, is_wide=True)
 
-    def _reason(self, criterion: Criterion, cohort: Cohort | None) -> Reason:
+    def _reasons(self, criterion: Criterion, cohort: Cohort | None) -> Iterator[Reason]:
+        """One for a criterion, two for a review point: it is raised also where nobody knows whether it applies."""
         evidence = self.evidence
         mask = evidence.mask(reads(self.protocol, rules_of(criterion, cohort)))
+
+        def known(rule: Rule) -> Ways:
+            return either(evidence.ways(rule, truth, cohort) for truth in (True, False))
+
         try:
             if criterion.kind != "review":
-                rule = _rule(criterion, cohort)
-                return Reason(either(evidence.ways(rule, truth, cohort) for truth in (True, False)), mask)
-            scope = criterion.scope or Always(True)
-            applies = evidence.ways(scope, True, cohort)
-            known = either(evidence.ways(criterion.rule, truth, cohort) for truth in (True, False))
-            return Reason(either([evidence.ways(scope, False, cohort), evidence.together([applies, known])]), mask)
+                yield Reason(known(_rule(criterion, cohort)), mask)
+                return
+            scope, holds = criterion.scope or Always(True), known(criterion.rule)
+            outside, applies = (evidence.ways(scope, truth, cohort) for truth in (False, True))
+            yield Reason(either([outside, holds]), mask)
+            yield Reason(either([outside, evidence.together([applies, holds])]), mask)
         except TooMany:
-            return Reason((), mask, is_wide=True)
+            yield Reason((), mask, is_wide=True)
 
 
 def cohorts_of(protocol: Protocol, criterion: Criterion) -> Sequence[Cohort | None]:

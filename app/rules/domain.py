@@ -69,9 +69,9 @@ def _candidates(question: Question, leaves: list[Rule], dates: Dates) -> Iterabl
         case Many(options):
             return _lists([option.value for option in options], [leaf for leaf in leaves if isinstance(leaf, Includes)])
         case Integer(minimum, maximum, step):
-            near = [_down(limit, step) + n * step for limit in _limits(leaves) for n in (-1, 0, 1, 2)]
-            ends = [-(-minimum // step) * step, maximum // step * step]
-            return [n for n in sorted({*near, *ends}) if minimum <= n <= maximum]
+            lowest = -(-minimum // step) * step
+            near = [_down(limit, step) + beside for limit in _limits(leaves) for beside in (0, step)]
+            return [n for n in sorted({lowest, *near}) if minimum <= n <= maximum]
         case Number(minimum, maximum) | Age(minimum, maximum):
             edges = sorted({minimum, maximum, *(x for x in _limits(leaves) if minimum <= x <= maximum)})
             between = [(a + b) / 2 for a, b in pairwise(edges)]
@@ -104,13 +104,12 @@ def _days(leaves: list[Rule], dates: Dates) -> Iterator[date]:
     """The days on either side of which a window or an age turns."""
     for leaf in leaves:
         if isinstance(leaf, Elapsed):
-            edge = calendar.back(getattr(dates, leaf.anchor), leaf.amount, leaf.unit)
-            yield from (edge, edge + timedelta(days=1))
+            edges = [calendar.back(getattr(dates, leaf.anchor), leaf.amount, leaf.unit)]
         else:
             assert isinstance(leaf, Compare)
-            for years in (int(leaf.limit), int(leaf.limit) + 1):
-                edge = calendar.back(dates.consent_date, years, "years")
-                yield from (edge + timedelta(days=n) for n in (-1, 0, 1))
+            limits = (int(leaf.limit), int(leaf.limit) + 1)
+            edges = [calendar.back(dates.consent_date, years, "years") for years in limits]
+        yield from (day for edge in edges for day in (edge, edge + timedelta(days=1)))
 
 
 def _exact(day: date) -> PartialDate:

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import raw_value
 
@@ -51,6 +51,7 @@ def may_apply(question: Question, participant: Participant) -> bool:
     return rule is None or decide(rule, Context(PROTOCOL, ENGINE.world(participant))) is not FALSE
 
 
+@example(25266, 0.2, "all_reasons", "section")  # of unknown age, with Down syndrome
 @settings(max_examples=3 * settings.default.max_examples)
 @given(
     st.integers(0, 10**6),

@@ -3,6 +3,7 @@
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
+from app.rules import ways
 from app.rules.ask import ORDERS, Interviewer, criteria_of, is_asked
 from app.rules.codec import protocol_from_plain
 from app.rules.domain import Domains
@@ -271,6 +272,152 @@ def test_when_a_question_counts_as_asked() -> None:
     protocol = write({"birth": "birth", "age": "age", **FACTS}, {"I1": A})
     participant = read_participant(protocol, body({"age": None, "a": True}), TODAY)
     assert [is_asked(question, participant) for question in protocol.questions] == [True, True, True, False, False]
+
+
+# ALL REASONS, ONE BY ONE
+
+
+OPEN = {"reading": "X1"}
+
+
+def reasons_left(facts: dict[str, str | Plain], criteria: dict[str, Plain], answers: Plain, **more) -> list[str]:
+    """What is asked for all reasons after `out` has excluded."""
+    protocol = write({"out": "yes_no", **facts}, {"E0": {"yes": "out"}, **criteria}, readings={"X1": "open"}, **more)
+    return asked(protocol, {"out": True, **answers}, "all_reasons")
+
+
+def test_each_cohort_has_its_own_reasons() -> None:
+    """A criterion, its scope and a review point may rest on other answers in each cohort."""
+    cohorts = {"one": EVERYBODY | {"parts": {"p": B}}, "two": EVERYBODY | {"parts": {"p": C}}}
+    part = {"part": "p"}
+    assert reasons_left(FACTS, {"E1": part}, {}, cohorts=cohorts) == ["b", "c"]
+    assert reasons_left(FACTS, {"E1": part}, {"b": False}, cohorts=cohorts) == ["c"]
+    assert reasons_left(FACTS, {"R1": part}, {}, cohorts=cohorts) == ["b", "c"]
+    assert reasons_left(FACTS, {"R1": {"rule": A, "scope": part}}, {"a": True}, cohorts=cohorts) == ["b", "c"]
+    assert reasons_left(FACTS, {"E1": {"rule": A, "scope": part}}, {"a": False}, cohorts=cohorts) == []
+    assert reasons_left(FACTS, {"E1": {"rule": A, "scope": part}}, {"b": False, "c": False}, cohorts=cohorts) == []
+
+
+@pytest.mark.parametrize("code", ["I1", "E1", "R1"])
+def test_one_way_to_decide_a_reason_is_enough(code: str) -> None:
+    """Beside an open reading an answer can decide in one direction only."""
+    assert reasons_left(FACTS, {code: {"all": [A, OPEN]}}, {}) == ["a"]
+    assert reasons_left(FACTS, {code: {"any": [A, OPEN]}}, {}) == ["a"]
+    assert reasons_left(FACTS, {code: {"all": [OPEN, {"any": [A, OPEN]}]}}, {}) == []
+
+
+def test_a_review_point_waits_for_its_scope() -> None:
+    """A criterion that holds passes whether it applies or not; a review point is first to apply."""
+    scoped = {"rule": A, "scope": B}
+    assert reasons_left(FACTS, {"E1": scoped}, {"a": False}) == []
+    assert reasons_left(FACTS, {"R1": scoped}, {"a": False}) == ["b"]
+    assert reasons_left(FACTS, {"R1": scoped}, {"b": False}) == []
+    assert reasons_left(FACTS, {"R1": scoped}, {"b": True}) == ["a"]
+    assert reasons_left(FACTS, {"R1": scoped}, {"a": True}) == ["b"]
+    assert reasons_left(FACTS, {"R1": scoped}, {"b": None}) == ["a"]  # it is raised also where nobody knows
+    assert reasons_left(FACTS, {"R1": {"rule": A, "scope": {"all": [B, OPEN]}}}, {"a": True}) == ["b"]
+
+
+# WHAT CAN ONLY EXCLUDE
+
+
+def test_an_answer_that_can_only_exclude_is_asked_for() -> None:
+    """A constant decides nothing else, and a part is read for the cohort."""
+    protocol = write(FACTS, {"I1": {"any": [{"all": [A, OPEN]}, {"always": False}]}}, readings={"X1": "open"})
+    assert asked(protocol, {}) == ["a"]
+    cohorts = {"one": EVERYBODY | {"parts": {"p": B}}}
+    protocol = write(FACTS, {"I1": {"all": [{"part": "p"}, OPEN]}}, cohorts, readings={"X1": "open"})
+    assert asked(protocol, {}) == ["b"]
+    assert asked(protocol, {"b": True}) == []
+
+
+# RULES WITH MANY WAYS
+
+A_OR_B, A_OR_NOT_B = {"any": [A, B]}, {"any": [A, {"not": B}]}
+NEITHER, ONLY_B = {"not": A_OR_B}, {"not": A_OR_NOT_B}
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        {"I1": {"all": [A_OR_B, A_OR_NOT_B]}},
+        {"E1": {"any": [NEITHER, ONLY_B]}},
+        {"I1": {"not": {"any": [NEITHER, ONLY_B]}}},
+        {"I1": {"term": "both"}},
+        {"E1": {"not": {"term": "both"}}},
+        {"I1": {"all": [{"all": [{"any": [{"all": [A_OR_B, A_OR_NOT_B]}]}]}]}},
+    ],
+)
+def test_what_must_all_hold_is_looked_at_part_by_part(criteria: dict[str, Plain]) -> None:
+    """So it has few ways, however it is written. With a not known, b alone settles none of these."""
+    protocol = write(FACTS, criteria, terms={"both": {"all": [A_OR_B, A_OR_NOT_B]}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "TRIED", 3)  # there are four pairs of ways to hold
+        assert asked(protocol, {"a": None}) == []
+        assert asked(protocol, {}) == ["a", "b"]
+
+
+def test_with_too_many_ways_the_rules_themselves_are_decided() -> None:
+    """For each cohort, through terms and parts: what is still unknown is asked about, and nothing after that."""
+    cohorts = {"one": EVERYBODY | {"parts": {"p": B}}, "two": EVERYBODY | {"parts": {"p": C}}}
+    protocol = write(FACTS, {"E1": {"all": [{"part": "p"}, {"term": "t"}]}}, cohorts, terms={"t": A})
+    for most in (ways.TRIED, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ways, "TRIED", most)
+            assert asked(protocol, {}) == ["a", "b", "c"]
+            assert asked(protocol, {"a": False}) == []
+            assert asked(protocol, {"a": True, "b": False}) == []
+            assert asked(protocol, {"a": True, "b": True}) == ["c"]
+            assert asked(protocol, {"a": True, "b": True, "c": True}) == []
+            assert asked(protocol, {"a": True, "b": None}) == ["c"]
+
+
+def test_a_condition_with_too_many_ways_is_decided_by_its_rule() -> None:
+    """And one with few by its ways, a constant among them."""
+    for condition in ({"term": "t"}, {"any": [{"term": "t"}, {"always": False}]}):
+        raw = plain(FACTS, {"E1": {"any": [B, C]}}, terms={"t": {"not": {"all": [A, A]}}})
+        raw["questions"][1]["relevant"] = condition
+        protocol = protocol_from_plain(raw)
+        for most in (ways.TRIED, 0):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ways, "TRIED", most)
+                assert "b" in asked(protocol, {"a": False})
+                assert "b" not in asked(protocol, {"a": True})
+
+
+# WHAT ONE QUESTION TELLS
+
+
+def test_one_interviewer_on_two_days() -> None:
+    """A window that was open has passed."""
+    recent = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "a": "yes_no"}, {"E1": recent, "E2": A})
+    interviewer = Interviewer(Evaluator(protocol))
+    for _ in range(2):
+        for day, over in ((TODAY, True), (TODAY.replace(month=12), False)):
+            participant = read_participant(protocol, body({"stop": "2026-11-01"}, day), day)
+            assert (interviewer.interview(participant).step is None) is over
+
+
+def test_what_only_has_to_be_known_is_asked_for() -> None:
+    """Where a rule comes out alike on every value, the answer counts all the same."""
+    facts: dict[str, str | Plain] = {"a": "yes_no", "site": choice("here", "there"), "n": "count"}
+    protocol = write(facts, {"E1": A, "I1": {"is": {"site": ["here", "there"]}}, "E2": {"compare": ["n", ">", 100]}})
+    assert asked(protocol, {}) == ["a", "site", "n"]
+    assert asked(protocol, {"a": False, "n": 5}) == ["site"]
+    assert asked(protocol, {"a": False, "site": "here"}) == ["n"]
+    assert asked(protocol, {"a": False, "site": None}) == []
+
+
+@pytest.mark.parametrize("first", ["I1", "E1"])
+def test_a_date_is_asked_for_while_any_of_its_windows_matters(first: str) -> None:
+    recent, old = ({"elapsed": ["stop", *how, "as_of"]} for how in (["<", 28, "days"], [">=", 2, "years"]))
+    criteria: dict[str, Plain] = {"E1": {"all": [A, recent]}, "I1": {"any": [B, old]}}
+    ordered = {code: criteria[code] for code in (first, *criteria)}
+    protocol = write({**FACTS, "stop": "date"}, ordered)
+    assert asked(protocol, {"a": True, "b": True}) == ["stop"]
+    assert asked(protocol, {"a": False, "b": False}) == ["stop"]
+    assert asked(protocol, {"a": False, "b": True}) == []
 
 
 # TWO ORDERS

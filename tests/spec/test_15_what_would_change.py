@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from authoring import EVERYBODY, TODAY, Plain, body, choice, write
+import pytest
+from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 
+from app.rules import change as rules_change
 from app.rules import conditions
+from app.rules import exact as rules_exact
 from app.rules.change import Changer
 from app.rules.exact import Exact, Exactness
 from app.rules.participant import read_participant
@@ -187,3 +190,210 @@ def test_a_verdict_that_time_does_not_turn_holds() -> None:
     found = changes(protocol, {"birth": "1970-01-31"})
     assert found["holds_until"] == "2035-01-31"
     assert found["time"] == "From 31 January 2035 the same answers no longer come to likely eligible."
+
+
+# IN SENTENCES
+
+
+def likely(protocol: Protocol, answers: Plain, **more: Any) -> str:
+    """What would have to be so for the one cohort."""
+    first, _, after = sets(protocol, answers, **more)[0].partition(" if ")
+    assert first == "Would be likely eligible for Cohort everybody"
+    return after.removesuffix(".")
+
+
+def test_lists_are_said_by_what_they_hold() -> None:
+    cells = {"cells": many("car_t", "car_nk", "dli")}
+    one, two = {"includes": {"cells": ["car_t", "car_nk"]}}, {"includes": {"cells": ["dli"]}}
+    with_one = "Cells were with Car t or Car nk"
+    assert likely(write(cells, {"I1": one}), {"cells": []}) == with_one
+    assert likely(write(cells, {"E1": one}), {"cells": ["car_t"]}) == "Cells were without Car t or Car nk"
+    assert likely(write(cells, {"I1": one, "E1": two}), {"cells": ["dli"]}) == f"{with_one} and without Dli"
+    assert likely(write(cells, {"I1": one, "I2": two}), {"cells": []}) == f"{with_one} and with Dli"
+    both = write(cells, {"E1": one, "E2": two})
+    assert likely(both, {"cells": ["dli"]}) == "Cells were without Car t, Car nk or Dli"
+    assert likely(write(cells, {"I1": {"any": [one, {"not": one}]}}), {}) == "Cells were known"
+
+
+def test_where_several_lists_will_do_the_first_is_said() -> None:
+    """Only where one sentence cannot name them all; what it names will do."""
+    cells = {"cells": many("car_t", "dli")}
+    one, two = {"includes": {"cells": ["car_t"]}}, {"includes": {"cells": ["dli"]}}
+    either = write(cells, {"I1": {"any": [one, two]}})
+    assert likely(either, {"cells": []}) == "Cells were with Car t and without Dli"
+    unread = write(cells, {"I1": one, "E1": {"all": [one, two, {"not": two}]}})
+    assert likely(unread, {"cells": []}) == "Cells were with Car t"
+
+
+def test_numbers_are_said_by_their_limits() -> None:
+    low, high = {"compare": ["w", "<", 10]}, {"compare": ["w", ">", 90]}
+    assert (
+        likely(write({"w": "weight"}, {"I1": {"any": [low, high]}}), {"w": 50}) == "W were below 10 kg or above 90 kg"
+    )
+    assert likely(write({"w": "weight"}, {"I1": high}), {"w": 50}) == "W were above 90 kg"
+    assert likely(write({"w": "weight"}, {"E1": high}), {"w": 95}) == "W were at most 90 kg"
+    assert likely(write({"w": "weight"}, {"I1": {"any": [low, {"not": low}]}}), {}) == "W were known"
+
+
+def test_dates_are_said_by_their_windows() -> None:
+    recent, old = ({"elapsed": ["s", *how, "as_of"]} for how in (["<", 28, "days"], [">=", 2, "years"]))
+    protocol = write({"s": "date"}, {"E1": recent, "E2": old})
+    assert sets(protocol, {}) == [
+        "Would be likely eligible for Cohort everybody if S were less than 2 years before the day of this evaluation "
+        "and at least 28 days before the day of this evaluation.",
+        "Would be excluded if S were at least 2 years before the day of this evaluation "
+        "or less than 28 days before the day of this evaluation.",
+    ]
+    grown = write(AGE, {"I1": {"compare": ["age", ">=", 18]}, "E1": {"compare": ["age", ">", 65]}})
+    assert likely(grown, {"birth": "2015-01-01"}) == "Age were at least 18 and at most 65 years"
+
+
+def test_an_option_that_holds_a_comma_is_quoted() -> None:
+    labels = [{"value": "x", "label": "X, or so"}, {"value": "y", "label": "Y"}, {"value": "z", "label": "Z"}]
+    protocol = write({"c": {"type": "choice", "options": labels}}, {"I1": {"is": {"c": ["x", "y"]}}})
+    assert likely(protocol, {"c": "z"}) == 'C were "X, or so" or Y'
+
+
+def test_open_readings_are_taken_as_yes_or_no() -> None:
+    criteria = {"I1": {"all": [{"reading": "X1"}, A]}, "E1": {"all": [B, {"reading": "X2"}]}}
+    protocol = write(FACTS, criteria, readings={"X1": "open", "X2": "open"})
+    assert sets(protocol, {"a": True, "b": True}) == [
+        "Would be likely eligible for Cohort everybody "
+        "if reading X1 were taken as yes and reading X2 were taken as no.",
+        "Would be excluded if reading X1 were taken as no.",
+        "Would be excluded if reading X2 were taken as yes.",
+    ]
+
+
+def test_what_only_has_to_be_known() -> None:
+    """A decided verdict says so, and what it waits for."""
+    both = {"any": [A, {"not": A}]}
+    protocol = write(FACTS, {"I1": both, "I2": {"any": [B, {"not": B}]}})
+    assert likely(protocol, {}) == "A were known and B were known"
+    waiting = Evaluator(protocol).evaluate(participant(protocol, {}))
+    assert conditions.decided_words(waiting, "likely_eligible") == (
+        "Decided whatever the missing answers are: some cohort fits, whatever is found for A and B."
+    )
+    assert conditions.decided_words(waiting, "excluded") == (
+        "Decided whatever the missing answers are: every cohort is closed, whatever is found for A and B."
+    )
+    assert conditions.decided_words(waiting, "undetermined") is None
+    known = Evaluator(protocol).evaluate(participant(protocol, {"a": True, "b": True}))
+    assert conditions.decided_words(known, "likely_eligible") is None
+
+
+def test_cohorts_that_the_same_opens_are_named_together() -> None:
+    protocol = write({**FACTS, "site": choice("here", "there")}, {"E1": A}, {"one": EVERYBODY, "two": at("here")})
+    assert sets(protocol, {"a": True, "site": "here"}) == [
+        "Would be likely eligible for Cohort one and Cohort two if A were no."
+    ]
+
+
+def test_out_of_the_exclusion_where_too_much_is_missing() -> None:
+    """With more to find out than a set may have, what no longer excludes is said."""
+    facts: dict[str, str | Plain] = dict.fromkeys("abcdefg", "yes_no")
+    protocol = write(facts, {f"E{n}": {"yes": fact} for n, fact in enumerate(facts)})
+    assert sets(protocol, {"a": True}) == ["Would no longer be excluded from Cohort everybody if A were no."]
+
+
+FIXED: Plain = {"type": "yes_no", "can_change": "fixed"}
+
+
+def test_what_cannot_change_comes_last_and_at_most_two_at_once() -> None:
+    protocol = write({"a": FIXED, "b": "yes_no"}, {"E1": {"any": [A, B]}})
+    assert sets(protocol, {"a": True, "b": False}) == ["Would be likely eligible for Cohort everybody if A were no."]
+    protocol = write({"a": FIXED, "b": "yes_no"}, {"E1": {"all": [A, B]}})
+    assert sets(protocol, {"a": True, "b": True}) == ["Would be likely eligible for Cohort everybody if B were no."]
+    assert changes(protocol, {"a": True, "b": True})["reasons"][0]["can_change"] == "repeat"
+    for count, found in ((2, 1), (3, 0)):
+        facts: dict[str, str | Plain] = dict.fromkeys("abcd"[:count], FIXED)
+        protocol = write(facts, {f"E{n}": {"yes": fact} for n, fact in enumerate(facts)})
+        assert len(sets(protocol, dict.fromkeys(facts, True))) == found
+
+
+def test_under_which_heading_a_sentence_stands() -> None:
+    """What can be done comes first; asides are what is said elsewhere, or seldom matters."""
+    facts = {"a": "yes_no", "n": {"type": "integer", "min": 0, "max": 100, "can_change": "fixed"}}
+    protocol = write(facts, {"E1": {"compare": ["n", ">=", 5]}, "E2": A})
+    assert conditions.told(changes(protocol, {"n": 50, "a": False})) == [
+        "",
+        "The reasons, and whether they can change:",
+        "  Criterion E1 (E1): does not change.",
+        "",
+        "Only if what cannot change were otherwise:",
+        "  Would be likely eligible for Cohort everybody if N were below 5.",
+    ]
+    stop = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "a": "yes_no"}, {"E1": stop})
+    assert conditions.told(changes(protocol, {"stop": "2026-11-20"}))[:6] == [
+        "",
+        "What would change it:",
+        "  Would be likely eligible for Cohort everybody "
+        "if Stop were at least 28 days before the day of this evaluation.",
+        "",
+        "As time passes:",
+        "  From 18 December 2026 this reason passes on the same answers: E1.",
+    ]
+    high = {"compare": ["w", ">", 90]}
+    protocol = write({"w": "weight", "a": "yes_no"}, {"E1": high, "E2": A})
+    found = changes(protocol, {"w": 89, "a": False})
+    assert conditions.told(found) == [
+        "",
+        "Close to a limit:",
+        "  W: now 89 kg; would exclude if above 90 kg.",
+        "",
+        "What else could turn it before the first dose:",
+        "  A: now no; would exclude if yes.",
+    ]
+    assert [part.is_aside for part in conditions.parts(found)] == [False, True]
+
+
+def test_how_near_is_near() -> None:
+    """A tenth of the limit for what is measured, a step for what is counted."""
+    tens: Plain = {"type": "integer", "min": 0, "max": 100, "step": 10}
+    for fact, near, far in (("weight", 81, 80.9), (tens, 80, 70), ("count", 89, 88)):
+        protocol = write({"n": fact}, {"E1": {"compare": ["n", ">", 90]}})
+        if fact == "count":
+            protocol = write({"n": fact}, {"E1": {"compare": ["n", ">=", 90]}})
+        for value, expected in ((near, True), (far, False)):
+            (risk,) = changes(protocol, {"n": value})["risks"]
+            assert risk["near"] is expected
+    protocol = write({"n": "weight"}, {"E1": {"compare": ["n", "<", 50]}})
+    assert [changes(protocol, {"n": n})["risks"][0]["near"] for n in (55, 55.5)] == [True, False]
+
+
+# LIMITS
+
+
+def test_an_exact_verdict_that_gives_up_is_undetermined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The safe side: a search that has tried as many names as it may counts as if completions differed."""
+    protocol = write(FACTS, {"E1": {"all": [A, B]}, "E2": {"all": [A, {"not": A}]}})
+    for budget, decision in ((1, "likely_eligible"), (0, "undetermined")):
+        monkeypatch.setattr(rules_exact, "BUDGET", budget)
+        assert exact(protocol, {"b": False}).decision == decision
+
+
+def facts_of(protocol: Protocol, answers: Plain) -> list[list[str]]:
+    return [[change["fact"] for change in one["changes"]] for one in changes(protocol, answers)["sets"]]
+
+
+def test_a_change_is_of_at_most_four_facts() -> None:
+    for names, found in (("abcd", [["a", "b", "c", "d"]]), ("abcde", [])):
+        protocol = write(dict.fromkeys(names, "yes_no"), {f"E{n}": {"yes": fact} for n, fact in enumerate(names)})
+        assert facts_of(protocol, dict.fromkeys(names, True)) == found
+
+
+def test_at_most_six_changes_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none where the search may not take a step."""
+    names = "abcdefgh"
+    protocol = write(dict.fromkeys(names, "yes_no"), {"E1": {"all": [{"yes": fact} for fact in names]}})
+    assert facts_of(protocol, dict.fromkeys(names, True)) == [[fact] for fact in "abcdef"]
+    monkeypatch.setattr(rules_change, "BUDGET", 0)
+    assert facts_of(protocol, dict.fromkeys(names, True)) == []
+
+
+def test_what_would_exclude_is_of_at_most_two_answers() -> None:
+    for names, found in (("ab", [["a", "b"]]), ("abc", [])):
+        protocol = write(dict.fromkeys(names, "yes_no"), {"E1": {"all": [{"yes": fact} for fact in names]}})
+        excluding = [one for one in changes(protocol, {})["sets"] if one["verdict"] == "excluded"]
+        assert [[change["fact"] for change in one["changes"]] for one in excluding] == found
