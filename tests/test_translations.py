@@ -31,7 +31,7 @@ from app.trials.translations import (
 
 ROOT = Path(__file__).parents[1]
 OTHERS = [language for language in LANGUAGES if language != "en"]
-COMPLETE = ["fr", "zh-Hans", "ja"]  # the languages of which nothing may be missing
+COMPLETE = ["fr", "nl", "zh-Hans", "ja"]
 TRIAL, PROTOCOL = read_trial()
 
 
