@@ -362,6 +362,59 @@ def test_how_near_is_near() -> None:
     assert [changes(protocol, {"n": n})["risks"][0]["near"] for n in (55, 55.5)] == [True, False]
 
 
+def test_terms_and_parts_are_looked_through() -> None:
+    """To the facts of which one has to change, for each cohort its own."""
+    cohorts: dict[str, Plain] = {name: {**EVERYBODY, "parts": {"p": rule}} for name, rule in (("one", B), ("two", C))}
+    protocol = write(
+        FACTS, {"E1": {"term": "t"}, "E2": {"part": "p"}}, cohorts, {"t": {"all": [A, {"not": {"not": A}}]}}
+    )
+    would = "Would be likely eligible for Cohort {} if {}."
+    assert sets(protocol, {"a": True, "b": True, "c": True}) == [
+        would.format("one", "A were no and B were no"),
+        would.format("two", "A were no and C were no"),
+    ]
+    protocol = write(FACTS, {"I1": {"part": "p"}, "I2": {"term": "t"}}, cohorts, {"t": A})
+    assert sets(protocol, {"a": True, "b": False, "c": False}) == [
+        would.format("one", "B were yes"),
+        would.format("two", "C were yes"),
+    ]
+    protocol = write(FACTS, {"I1": {"all": [{"any": [A, B]}, C]}})
+    assert likely(protocol, dict.fromkeys("abc", False)) == "A were yes and C were yes"
+
+
+def test_each_cohort_has_its_own_day() -> None:
+    recent = ({"elapsed": [fact, "<", 28, "days", "as_of"]} for fact in ("one", "two"))
+    cohorts: dict[str, Plain] = {
+        name: {**EVERYBODY, "parts": {"p": rule}} for name, rule in zip(("one", "two"), recent, strict=True)
+    }
+    protocol = write({"one": "date", "two": "date"}, {"E1": {"part": "p"}}, cohorts)
+    found = changes(protocol, {"one": "2026-11-20", "two": "2026-11-10"})
+    assert found["cohorts"] == {"one": "2026-12-18", "two": "2026-12-08"}
+    found = changes(protocol, {"one": "2020-01-01", "two": "2020-01-01"})
+    assert (found["cohorts"], found["holds_until"]) == ({}, None)
+
+
+def test_of_the_risks_only_what_can_be_repeated_is_named() -> None:
+    facts: dict[str, str | Plain] = {"a": FIXED, "stop": "exact date", "b": "yes_no", "c": "yes_no", "w": "weight"}
+    recent = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write(facts, {"E1": A, "E2": recent, "E3": {"all": [B, C]}, "E4": {"compare": ["w", ">", 90]}})
+    answers: Plain = {"a": False, "stop": "2020-01-01", "b": False, "w": 50}
+    assert [(risk["fact"], risk["kind"]) for risk in changes(protocol, answers)["risks"]] == [("w", "repeat")]
+
+
+def test_as_plain_data() -> None:
+    protocol = write({**AGE, "a": "yes_no"}, {"I1": {"compare": ["age", ">=", 18]}, "E1": A})
+    found = changes(protocol, {"age": 12, "a": True})
+    (one,) = found["sets"]
+    assert (one["verdict"], one["cohorts"]) == ("likely_eligible", ["everybody"])
+    assert [(change["kind"], change["words"]) for change in one["changes"]] == [
+        ("age", "Age were at least 18 years"),
+        ("repeat", "A were no"),
+    ]
+    fixed = write({"a": FIXED}, {"E1": A})
+    assert [part.is_aside for part in conditions.parts(changes(fixed, {"a": True}))] == [True, True]
+
+
 # LIMITS
 
 
