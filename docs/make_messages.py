@@ -14,7 +14,7 @@ from app.languages import LANGUAGES, Language
 
 ROOT = Path(__file__).parents[1]
 METHODS = [("app/**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "NN_": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "NN_": (1, 2), "NNP_": ((1, "c"), 2, 3)}
 
 
 def collected() -> Catalog:

@@ -12,8 +12,12 @@ from babel.messages import Catalog
 from app.languages import LANGUAGES, negotiated, words_of
 from app.rules import words
 from app.rules.calendar import read_partial
+from app.rules.explain import span_words, value_words
+from app.rules.facts import Dates, Refusal
 from app.rules.protocol import InvalidProtocol
 from app.rules.translation import source_of, texts
+from app.rules.tree import Elapsed
+from app.rules.truth import TRUE
 from app.rules.words import BEGIN, END, ENGLISH, _, english, listed, measured, ngettext, speaking, unmarked, unstopped
 from app.trials import BUILT_IN, read_trial
 from app.trials.translations import (
@@ -27,7 +31,7 @@ from app.trials.translations import (
 
 ROOT = Path(__file__).parents[1]
 OTHERS = [language for language in LANGUAGES if language != "en"]
-COMPLETE = ["fr"]  # the languages of which nothing may be missing
+COMPLETE = ["fr", "nl", "zh-Hans", "ja"]
 TRIAL, PROTOCOL = read_trial()
 
 
@@ -65,7 +69,8 @@ def unused_places(catalogue: Catalog) -> list[str]:
 @pytest.mark.parametrize("tag", OTHERS)
 def test_a_catalogue_has_exactly_the_messages_that_are_said(making: ModuleType, tag: str) -> None:
     kept = making.catalogue(LANGUAGES[tag])
-    assert {m.id for m in kept if m.id} == {m.id for m in making.collected() if m.id}, "run `make messages`"
+    said = {(m.id, m.context) for m in making.collected() if m.id}
+    assert {(m.id, m.context) for m in kept if m.id} == said, "run `make messages`"
     assert not [message.id for message in kept if message.fuzzy and message.id]
 
 
@@ -170,11 +175,27 @@ def test_a_number_decides_the_form() -> None:
     assert measured("50", "%", 50) == "50%"
 
 
+def test_a_year_of_age_is_no_year_of_time() -> None:
+    age = PROTOCOL.question_by_key["age_years"]
+    window = Elapsed("autoimmune_last_active_date", "<", 5, "years", "first_dose_date")
+    said = {}
+    for tag in LANGUAGES:
+        with speaking(words_of(tag)):
+            said[tag] = [value_words(age, 54), unmarked(span_words(window, TRUE))]
+    assert said["en"] == ["54 years", "less than 5 years"]
+    assert said["fr"] == ["54 ans", "moins de 5 ans"]
+    assert said["zh-Hans"] == ["54 岁", "不足 5 年"]
+    assert said["ja"] == ["54歳", "5年未満"]
+    with speaking(words_of("ja")), pytest.raises(Refusal, match="単位:歳"):
+        age.type.read(999, Dates(*[date(2026, 11, 22)] * 3))
+
+
 def test_what_has_no_translation_is_english_between_marks() -> None:
     message = "never to be translated {place}"
     with speaking(words_of("fr")):
         assert _(message, place=1) == f"{BEGIN}never to be translated 1{END}"
         assert ngettext("one {thing}", "many {thing}", 2, thing="x") == f"{BEGIN}many x{END}"
+        assert measured("2", "kg", 2, "age") == f"2 {BEGIN}kg{END}"
         assert english("Sanofi") == f"{BEGIN}Sanofi{END}"
         assert unmarked(_(message, place=1)) == "never to be translated 1"
     assert _(message, place=1) == "never to be translated 1"

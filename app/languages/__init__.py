@@ -63,6 +63,9 @@ class _Marked(gettext.NullTranslations):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return f"{BEGIN}{ENGLISH.plural(msgid1, msgid2, n)}{END}"
 
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return self.ngettext(msgid1, msgid2, n)
+
 
 class Translated(Words):
     """The words of a language with a catalogue."""
@@ -83,7 +86,9 @@ class Translated(Words):
     def message(self, message: str) -> str:
         return self._messages.gettext(message)
 
-    def plural(self, one: str, many: str, number: int) -> str:
+    def plural(self, one: str, many: str, number: int, context: str = "") -> str:
+        if context:
+            return self._messages.npgettext(context, one, many, number)
         return self._messages.ngettext(one, many, number)
 
     def day(self, day: date) -> str:

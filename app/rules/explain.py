@@ -99,7 +99,10 @@ def value_words(question: Question, value: Value | None) -> str:
 
 
 def _with_unit(question: Question, text: str, number: float) -> str:
-    return measured(text, question.type.unit if isinstance(question.type, Integer | Number | Age) else "", number)
+    type_ = question.type
+    if not isinstance(type_, Integer | Number | Age):
+        return text
+    return measured(text, type_.unit, number, type_.unit_context)
 
 
 def _labels(question: Question) -> dict[str, str]:
@@ -192,7 +195,7 @@ def rule_words(protocol: Protocol, rule: Rule) -> str:
 
 def _bracketed(protocol: Protocol, rule: Rule) -> str:
     words = rule_words(protocol, rule)
-    return f"({words})" if len(children(rule)) > 1 else words
+    return _("({rule})", rule=words) if len(children(rule)) > 1 else words
 
 
 def _label(protocol: Protocol, fact: str) -> str:

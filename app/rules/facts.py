@@ -103,6 +103,7 @@ class Integer:
     """A whole number from `minimum` to `maximum`, in multiples of `step`."""
 
     name: ClassVar[str] = "integer"
+    unit_context: ClassVar[str] = ""
     minimum: int
     maximum: int
     step: int = 1
@@ -122,6 +123,7 @@ class Number:
     """A number from `minimum` to `maximum`, decimals allowed."""
 
     name: ClassVar[str] = "number"
+    unit_context: ClassVar[str] = ""
     minimum: float
     maximum: float
     unit: str = ""
@@ -139,13 +141,14 @@ class Age:
     """
 
     name: ClassVar[str] = "age"
+    unit_context: ClassVar[str] = "age"
     minimum: float
     maximum: float
     birth_date: str
     unit: str = "years"
 
     def read(self, raw: object, dates: Dates) -> Value:
-        return _number(raw, self.minimum, self.maximum, self.unit, ANY)
+        return _number(raw, self.minimum, self.maximum, self.unit, ANY, self.unit_context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +185,19 @@ WHOLE = N_("must be a whole number {range}")
 ANY = N_("must be a number {range}")
 
 
-def _number(raw: object, minimum: float, maximum: float, unit: str, message: str) -> int | float:
+def _number(raw: object, minimum: float, maximum: float, unit: str, message: str, context: str = "") -> int | float:
     """The JSON number `raw`; integral floats become ints, so that 70 and 70.0 are one value."""
     number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else math.nan
     if not minimum <= number <= maximum:  # so also for NaN
-        raise Refusal(_(message, range=_range(minimum, maximum, unit)))
+        raise Refusal(_(message, range=_range(minimum, maximum, unit, context)))
     return int(number) if number == int(number) else number
 
 
-def _range(minimum: float, maximum: float, unit: str) -> str:
+def _range(minimum: float, maximum: float, unit: str, context: str = "") -> str:
     least, most = decimal_words(f"{minimum:.12g}"), decimal_words(f"{maximum:.12g}")
     if unit:
-        return _("from {least} to {most} ({unit})", least=least, most=most, unit=unit_words(unit))
+        words = unit_words(unit, context=context)
+        return _("from {least} to {most} ({unit})", least=least, most=most, unit=words)
     return _("from {least} to {most}", least=least, most=most)
 
 

@@ -45,8 +45,9 @@ class Words:
         """The message in this language, its places still in braces."""
         return message
 
-    def plural(self, one: str, many: str, number: int) -> str:
-        """The message for this number of things, its places still in braces."""
+    def plural(self, one: str, many: str, number: int, context: str = "") -> str:
+        """The message for this number of things, its places still in braces; a context tells apart what English says
+        alike."""
         return one if number == 1 else many
 
     def day(self, day: date) -> str:
@@ -114,6 +115,11 @@ def NN_(one: str, many: str) -> tuple[str, str]:
     return one, many
 
 
+def NNP_(context: str, one: str, many: str) -> tuple[str, str]:
+    """Both forms of a message that other languages say otherwise in this context."""
+    return one, many
+
+
 # VALUES
 
 
@@ -147,22 +153,23 @@ UNITS = (
     NN_("mg/day", "mg/day"),
     NN_("kg", "kg"),
     NN_("ms", "ms"),
+    NNP_("age", "year", "years"),  # years that somebody has lived, where others are a span of time
 )
 
 
-def unit_words(unit: str, number: float = 2) -> str:
+def unit_words(unit: str, number: float = 2, context: str = "") -> str:
     """The unit for this number of it: year, years. Abbreviations, such as ms, stay."""
     if not unit:
         return ""
     one = unit.removesuffix("s") if len(unit) > 3 else unit
-    return _words.get().plural(one, unit, int(number) if number == int(number) else 2)
+    return _words.get().plural(one, unit, int(number) if number == int(number) else 2, context)
 
 
-def measured(text: str, unit: str, number: float) -> str:
+def measured(text: str, unit: str, number: float, context: str = "") -> str:
     """A number, said as `text`, with its unit."""
     if unit == "%":
         return _("{number}%", number=text)
-    return _("{number} {unit}", number=text, unit=unit_words(unit, number)) if unit else text
+    return _("{number} {unit}", number=text, unit=unit_words(unit, number, context)) if unit else text
 
 
 def listed(items: list[str], word: Literal["and", "or"] = "and") -> str:

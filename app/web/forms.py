@@ -103,8 +103,7 @@ def in_words(protocol: Protocol, message: str) -> str:
     """A complaint as people read it: facts and dates of the evaluation by their names, days in words."""
     for key, question in protocol.question_by_key.items():
         if key in message:
-            label = f"{question.label[0].lower()}{question.label[1:]}"
-            message = _named(key, _("the {fact}", fact=label), message)
+            message = _named(key, _("the {fact}", fact=current().lower(question.label)), message)
     for key, words in ANCHOR_WORDS.items():
         message = _named(key, _(words), message)
     return re.sub(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", _day_words, message)

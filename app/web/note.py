@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from app.rules.words import _, semicolons, unmarked
+from app.rules.words import _, semicolons, sentences, unmarked
 from app.web.present import (
     VERDICT_TITLES,
     AnswersView,
@@ -50,13 +50,13 @@ def _under(title: str, lines: Iterable[str]) -> list[str]:
 
 def _reason(reason: CriterionView) -> str:
     name = f"{reason.code} {reason.title}".strip()
-    return " ".join(filter(None, [f"{name}.", reason.reason, reason.note]))
+    return sentences([*filter(None, [_("{sentence}.", sentence=name), reason.reason, reason.note])])
 
 
 def _needs(needs: NeedsView) -> Iterator[str]:
     for _section, found in needs.sections:
         for need in found:
-            yield f"{need.text} ({need.waits})"
+            yield _("{title} ({code})", title=need.text, code=need.waits)
 
 
 def _cohort(cohort: CohortView) -> str:
@@ -64,7 +64,7 @@ def _cohort(cohort: CohortView) -> str:
 
 
 def _query(query: QueryView) -> str:
-    return f"{query.message} {semicolons(list(_rows(query.facts)))}"
+    return sentences([query.message, semicolons(list(_rows(query.facts)))])
 
 
 def _rows(rows: Iterable[Row]) -> Iterator[str]:

@@ -202,7 +202,7 @@ def question_view(
         label=question.text,
         why=question.why,
         hint=question.hint,
-        unit=unit_words(type_.unit) if isinstance(type_, Integer | Number | Age) else "",
+        unit=unit_words(type_.unit, context=type_.unit_context) if isinstance(type_, Integer | Number | Age) else "",
         options=tuple((o.value, o.label, o.hint) for o in getattr(type_, "options", ())),
         value=_hashable(form.typed.get(key) if form else shown(question, raw.get(key))),
         not_known=key in form.not_known if form else saved_unknown,

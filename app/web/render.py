@@ -108,6 +108,11 @@ def said_of(one: str, many: str, number: int, /, **values: object) -> Markup:
     return Markup(words.current().plural(one, many, number)).format(**values)
 
 
+def commas(items: list[str]) -> Markup:
+    """a, b, c, for a template: what is no markup is escaped."""
+    return escape(words.joined(said("{first}, {next}"), items))
+
+
 UNTRANSLATED = '<span lang="en">'
 _NO_PLACE_FOR_TAGS = re.compile(r"<(title|textarea|option)\b[^>]*>.*?</\1>|<[^>]*>", re.DOTALL)
 
@@ -214,7 +219,12 @@ class Pages:
         for name, filter_ in (("long_date", long_date), ("moment", moment), ("number", number)):
             self.environment.filters[name] = by_language(filter_)
         self.environment.globals.update(
-            _=said, ngettext=said_of, semicolons=words.semicolons, current_words=words.current, languages=LANGUAGES
+            _=said,
+            ngettext=said_of,
+            commas=commas,
+            semicolons=words.semicolons,
+            current_words=words.current,
+            languages=LANGUAGES,
         )
         self.environment.globals["asset"] = asset or Assets()
 

@@ -142,3 +142,4 @@ def test_complaints_in_words() -> None:
     message = "must not be before consent_date (2026-11-01)"
     assert in_words(PROTOCOL, message) == "must not be before consent (1 November 2026)"
     assert in_words(PROTOCOL, "does not fit birth_date: give one") == "does not fit the date of birth: give one"
+    assert in_words(PROTOCOL, "without hma_cycles") == "without the HMA cycles without response"

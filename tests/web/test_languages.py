@@ -22,6 +22,7 @@ from app.trials.translations import Text, Translation, read_translation, transla
 
 TRIAL, PROTOCOL = read_trial()
 FRENCH = read_translation(translation_file(BUILT_IN, "fr"), PROTOCOL)
+RULES = "/trials/NCT05086315/rules"
 NOTICE = "Traduction provisoire, non relue. Le texte anglais fait foi."
 
 
@@ -224,6 +225,27 @@ def test_the_result_in_french(site: Site) -> None:
     assert re.search("Statut de l.essai : arrêté prématurément, au 15 décembre 2025[.]", page)
     unmarked = re.findall(r'<span lang="en">(.*?)</span>', site.get(f"{check}/result", "fr").text)
     assert unmarked == []
+
+
+def test_an_age_and_the_signs_between_words_are_those_of_the_language(site: Site) -> None:
+    with site.database.write() as session:
+        for tag in ("zh-Hans", "ja"):
+            translate(session, read_translation(translation_file(BUILT_IN, tag), PROTOCOL))
+    check = site.begin()
+    site.post(f"{check}/questions/country+birth_date+sex+weight_kg", ANSWERS)
+    site.post(f"{check}/questions/qtcf_ms", {"qtcf_ms": "482"})
+    said = {
+        tag: [text_of(site.get(address, tag)) for address in (f"{check}/answers", f"{check}/result", RULES)]
+        for tag in ("zh-Hans", "ja")
+    }
+    answers, result, rules = said["zh-Hans"]
+    assert "17.5 岁" in answers
+    assert 'QTcF（<span class="app-muted">E13</span>）' in result  # noqa: RUF001
+    assert re.search(r"依据解读 <a[^>]*>X\d+</a>、<a", rules)
+    answers, result, rules = said["ja"]
+    assert "17.5歳" in answers
+    assert 'QTcF(<span class="app-muted">E13</span>)' in result
+    assert "5年未満" in rules
 
 
 def test_only_what_the_registry_says_is_english_on_the_french_pages(site: Site) -> None:
