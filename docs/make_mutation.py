@@ -35,7 +35,6 @@ WHY = {
     "report `_plain`": "Yes and no stand in the template or are filled in: the same bytes.",
     "search `Grounds.standing`": "What is remembered is not found: slower, the same.",
     "search `Grounds.left`": "What is remembered is not found: slower, the same.",
-    "search `Grounds._stand`": "Nothing asks for the ways of a block that is decided or wide.",
     "verdict `Evaluator.evaluate`": "Looks for readings in an empty set: there are none.",
     "verdict `Line.__init__`": "What does not apply has no truth, so it is not raised; or looks at more than it must.",
     "verdict `_Admitting._anew`": "There is a ruling for every cohort, so the two are equally long.",
