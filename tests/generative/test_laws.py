@@ -27,7 +27,7 @@ from app.rules.evaluate import Context, decide, reads
 from app.rules.facts import ANCHORS, Age, Date, PartialDate, Value, to_json
 from app.rules.finding import Finding
 from app.rules.participant import InvalidParticipant, Participant, read_participant
-from app.rules.protocol import InvalidProtocol, Protocol
+from app.rules.protocol import Criterion, InvalidProtocol, Protocol
 from app.rules.report import Reporter, report
 from app.rules.search import Goal, Grounds, Search
 from app.rules.tree import FACT_RULES, All, AnyOf, Not, Rule, walk
@@ -567,10 +567,21 @@ def test_the_blocks_of_the_board_make_the_verdict(data: st.DataObject) -> None:
         assert grounds.standing(number, known, 0, world).truth is block.truth(protocol, world)
     decided = [any(not way & ~known for way in reason.ways) for reason in board.reasons]
     assert decided == [
-        (finding.route if result.criterion.group else finding.outcome) not in (UNKNOWN, "unknown")
+        each
         for result in verdict.results
         for finding in result.findings.values()
+        for each in reasons_decided(result.criterion, finding)
     ]
+
+
+def reasons_decided(criterion: Criterion, finding: Finding) -> list[bool]:
+    """Whether each reason for which a criterion's questions are asked is decided.
+
+    A review point has two: whether its rule holds, unless it does not apply, and what it comes to.
+    """
+    if criterion.kind == "review":
+        return [finding.scope is FALSE or finding.truth is not UNKNOWN, finding.outcome != "unknown"]
+    return [(finding.route if criterion.group else finding.outcome) not in (UNKNOWN, "unknown")]
 
 
 @given(st.data())
