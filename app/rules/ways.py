@@ -68,15 +68,13 @@ class Slot:
             self.mask |= bit | bit << 1
 
     def shown(self, world: World, dates: Dates) -> int:
-        """What the answer shows; nothing where it is not known."""
+        """What an answer that is known shows."""
         values = tuple([world[name] for name in self.names])
         key = (values, dates) if self.is_dated else values
         found = self._shown.get(key)
         return self._shown.keep(key, self._show(values, dates)) if found is None else found
 
     def _show(self, values: tuple[object, ...], dates: Dates) -> int:
-        if all(value is None for value in values):
-            return 0
         world = dict(zip(self.names, values, strict=True)) | {name: getattr(dates, name) for name in ANCHORS}
         context = Context(self.protocol, world)
         shown = self._classes[tuple(decide(leaf, context) for leaf in self._told)] if self._told else 0
