@@ -26,7 +26,7 @@ from app.rules.edit_checks import raised
 from app.rules.participant import InvalidParticipant, read_participant
 from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.verdict import Verdict
-from app.settings import Settings
+from app.settings import Settings, secret
 from app.store import migrate, queries
 from app.store.db import Database
 from app.trials import BUILT_IN, Trial, read_acknowledged, read_trial
@@ -39,7 +39,7 @@ ACTOR = "command line"
 
 def serve(options: argparse.Namespace, settings: Settings) -> int:
     """Serve the application; an empty database is migrated and gets the built-in trial first."""
-    with closing(Database(settings.database_url)) as database:
+    with closing(opened(settings)) as database:
         migrate.upgrade(database.engine)
         _load(database, BUILT_IN, only_if_none=True)
         with database.write() as session:
@@ -72,7 +72,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def migrate_database(options: argparse.Namespace, settings: Settings) -> int:
     """Bring the database's schema up to date."""
-    with closing(Database(settings.database_url)) as database:
+    with closing(opened(settings)) as database:
         migrate.upgrade(database.engine, options.revision)
         print(f"The schema is at {migrate.current(database.engine)}.")
     return 0
@@ -80,7 +80,7 @@ def migrate_database(options: argparse.Namespace, settings: Settings) -> int:
 
 def load(options: argparse.Namespace, settings: Settings) -> int:
     """Put a trial's protocol in force; nothing happens where just this content is in force already."""
-    with closing(Database(settings.database_url)) as database:
+    with closing(opened(settings)) as database:
         migrate.upgrade(database.engine)
         version, created = _load(database, options.file)
     print(f"Version {version} {'is now in force' if created else 'was in force already; nothing changed'}.")
@@ -168,6 +168,11 @@ def told(verdict: Verdict, published: Published) -> list[str]:
     lines += conditions.told(published.changes(verdict))
     lines += ["", "It supports a decision; it never makes one."]
     return lines
+
+
+def opened(settings: Settings) -> Database:
+    """The database that the settings name."""
+    return Database(settings.database_url, secret(settings, "audit"))
 
 
 def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[int, bool]:

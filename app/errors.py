@@ -4,6 +4,9 @@ PrescreenError
 ├── NotFound         the thing named does not exist, or has expired
 ├── Conflict         somebody else changed the same thing; look again, then decide
 ├── Invalid          the values given cannot be accepted; says which and why
+├── NotSignedIn      who asks is not known; signing in comes first
+├── Forbidden        who asks is known, and may not do this
+├── TooMany          asked too often; says after how many seconds to ask again
 ├── Unavailable      the database cannot be reached or is too busy; the same call may work later
 └── Misconfigured    the surroundings of the program are wrong; nothing works until they change
 """
@@ -29,6 +32,22 @@ class Invalid(PrescreenError):
     def __init__(self, complaints: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{fact}: {message}" for fact, message in complaints))
         self.complaints = list(complaints)
+
+
+class NotSignedIn(PrescreenError):
+    """Who asks is not known, or has to prove it again."""
+
+
+class Forbidden(PrescreenError):
+    """Who asks may not do this."""
+
+
+class TooMany(PrescreenError):
+    """Asked too often; `seconds` says when it may be tried again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many attempts; try again in {seconds} seconds")
+        self.seconds = seconds
 
 
 class Unavailable(PrescreenError):

@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from app.settings import Settings
+from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import api, errors, pages, service
+from app.web import access, api, errors, pages, service
 from app.web.deps import App
 from app.web.guard import Guard
 from app.web.openapi import Documented
@@ -31,7 +31,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     The database must be migrated and hold the trial (see `app.__main__`). `strict_templates` turns a
     name that a template does not find into an error, for tests.
     """
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
 
     @asynccontextmanager
@@ -57,5 +57,6 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
+    access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

@@ -1,8 +1,14 @@
 """The settings, read from the environment. Every variable is optional and begins with PRESCREEN_."""
 
+import hashlib
+import hmac
+import os
 import re
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.engine import URL, make_url
@@ -12,9 +18,12 @@ from app.errors import Misconfigured
 
 PREFIX: Final = "PRESCREEN_"
 DEFAULT_DATABASE_URL: Final = "sqlite:///var/prescreen.sqlite3"
+DEFAULT_KEY_FILE: Final = "var/prescreen.key"
+KEY_BYTES: Final = 32
 
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
 
@@ -29,6 +38,11 @@ class Settings:
     max_body_bytes: int
     max_batch_bytes: int
     allowed_origins: tuple[str, ...]
+    quick_checks: bool
+    idle_minutes: int
+    login_hours: int
+    key_file: Path
+    key: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -42,10 +56,51 @@ class Settings:
             max_body_bytes=read.whole("MAX_BODY_BYTES", 65_536, 1_024, 16_777_216),
             max_batch_bytes=read.whole("MAX_BATCH_BYTES", 67_108_864, 1_024, 4_294_967_296),
             allowed_origins=read.origins("ALLOWED_ORIGINS"),
+            quick_checks=read.switch("QUICK_CHECKS", "on"),
+            idle_minutes=read.whole("IDLE_MINUTES", 15, 1, 1_440),
+            login_hours=read.whole("LOGIN_HOURS", 12, 1, 168),
+            key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
+            key=read.key("KEY"),
         )
         if read.faults:
             raise Misconfigured("; ".join(read.faults))
         return settings
+
+
+def secret(settings: Settings, purpose: str) -> bytes:
+    """The secret for one purpose, derived from the installation's key, which never lies in the database.
+
+    The key is PRESCREEN_KEY or, without it, in the file that PRESCREEN_KEY_FILE names; the file is made at the first
+    start. Raises Misconfigured.
+    """
+    return hmac.new(
+        bytes.fromhex(settings.key or _kept_key(settings.key_file)), purpose.encode(), hashlib.sha256
+    ).digest()
+
+
+def _kept_key(path: Path) -> str:
+    """The key in a file. Of several programs that find none at once, one makes it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_key(path)
+        text = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"the key file {path} cannot be read or made: {type(error).__name__}") from error
+    if not _KEY.fullmatch(text):
+        raise Misconfigured(f"the key file {path} must hold 64 hexadecimal digits")
+    return text
+
+
+def _make_key(path: Path) -> None:
+    whole = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(whole, path)  # unlike a rename, it never takes the place of a key that is there
+    whole.unlink()
 
 
 def parse_database_url(text: str) -> URL:
@@ -92,6 +147,19 @@ class _Reader:
             return tuple(origin.lower() for origin in origins)
         self._refuse(name, "must list origins such as https://ehr.example.org, separated by commas or spaces")
         return ()
+
+    def switch(self, name: str, default: str) -> bool:
+        text = self.text(name, default).lower()
+        if text not in ("on", "off"):
+            self._refuse(name, "must be on or off")
+        return text == "on"
+
+    def key(self, name: str) -> str:
+        text = self.text(name, "")
+        if text and not _KEY.fullmatch(text):
+            self._refuse(name, "must be 64 hexadecimal digits")
+            return ""
+        return text
 
     def _refuse(self, name: str, accepted: str) -> None:
         self.faults.append(f"{PREFIX}{name} {accepted}")

@@ -53,10 +53,14 @@ class NotAtOnce(Exception):
 
 
 class Database:
-    """A database with its pool of connections; safe to share between threads."""
+    """A database with its pool of connections; safe to share between threads.
 
-    def __init__(self, url: URL) -> None:
+    `audit_key` is what the chain of events is made with (see `app.store.chain`); it is kept outside the database.
+    """
+
+    def __init__(self, url: URL, audit_key: bytes = b"") -> None:
         self.engine = engine(url)
+        self.audit_key = audit_key
         self._reading = self.engine.execution_options(reading=True, **_read_only(url))
         self._glancing = _glancing(url) if url.get_backend_name() == "sqlite" else None
 
@@ -69,7 +73,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
         """A session whose changes are committed when the block ends, and dropped if it raises."""
-        with translated(), Session(self.engine, expire_on_commit=False, info={"writing": True}) as session:
+        info = {"writing": True, "audit_key": self.audit_key}
+        with translated(), Session(self.engine, expire_on_commit=False, info=info) as session:
             yield WriteSession(ReadSession(session))
             session.commit()
 

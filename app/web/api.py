@@ -27,6 +27,7 @@ from app.rules.report import dumps, readings_of
 from app.settings import Settings
 from app.store import queries
 from app.web import openapi
+from app.web.access import public
 from app.web.body import NotJson, parse_json, read_json, read_lines, refuse_over, require_type
 from app.web.deps import app_of
 from app.web.direct import Direct, current
@@ -34,7 +35,7 @@ from app.web.errors import REFUSED, problem_json
 from app.web.openapi import NDJSON, NctId
 from app.web.published import Published
 
-router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct)
+router = APIRouter(prefix="/api/v1", tags=["eligibility"], route_class=Direct, dependencies=[public])
 
 
 @router.post("/trials/{nct_id}/evaluate", openapi_extra=openapi.EVALUATE, responses=openapi.EVALUATED)

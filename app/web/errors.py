@@ -9,19 +9,20 @@ import secrets
 import traceback
 from collections.abc import Iterable
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import errors
 from app.languages import LANGUAGES, words_of
 from app.rules.codec import canonical_json
 from app.rules.participant import InvalidParticipant
 from app.rules.words import N_, _, speaking
-from app.web.deps import app_of, language_of
+from app.web.deps import address_of, app_of, language_of
 
 log = logging.getLogger("prescreen")
 PROBLEM = "application/problem+json"
@@ -32,6 +33,9 @@ STATUS: dict[type[errors.PrescreenError], tuple[int, str]] = {
     errors.NotFound: (404, N_("What you asked for does not exist, or has expired.")),
     errors.Conflict: (409, N_("Somebody changed this at the same time. Look again, then decide.")),
     errors.Invalid: (422, N_("Some of what you sent cannot be accepted.")),
+    errors.NotSignedIn: (401, N_("Sign in first.")),
+    errors.Forbidden: (403, N_("You may not do this.")),
+    errors.TooMany: (429, N_("That was tried too often. Wait a while, then try again.")),
     errors.Unavailable: (503, N_("The database is not available. Nothing was changed; try again in a moment.")),
     errors.Misconfigured: (500, N_("The service is not set up correctly.")),
 }
@@ -111,9 +115,16 @@ def _ours(request: Request, error: Exception) -> Response:
     status, detail = next(STATUS[kind] for kind in STATUS if isinstance(error, kind))
     if status == 404 and not is_for_programs(request):
         detail = EXPIRED
+    if status == 401 and not is_for_programs(request):
+        back = {"to": address_of(request)} if request.method == "GET" else {}
+        return RedirectResponse(f"/login?{urlencode(back)}" if back else "/login", 303)
     if status == 503:
         log.warning("unavailable: %s", type(error.__cause__).__name__)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+    if isinstance(error, errors.TooMany):
+        headers = {"Retry-After": str(error.seconds)}
+    if status == 401 and is_for_programs(request):
+        headers = {"WWW-Authenticate": "Bearer"}
     complaints = error.complaints if isinstance(error, errors.Invalid) else ()
     return answer(request, status, detail, complaints=complaints, headers=headers)
 

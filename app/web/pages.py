@@ -40,6 +40,7 @@ from app.store.db import NotAtOnce
 from app.store.models import Screening
 from app.trials import Trial
 from app.web import present
+from app.web.access import public
 from app.web.body import read_form
 from app.web.deps import LANGUAGE_COOKIE, App, address_of, app_of, language_of
 from app.web.direct import Direct
@@ -48,8 +49,8 @@ from app.web.note import note
 from app.web.published import Published
 from app.web.render import gap, moment
 
-router = APIRouter()
-direct = APIRouter(route_class=Direct)
+router = APIRouter(dependencies=[public])
+direct = APIRouter(route_class=Direct, dependencies=[public])
 ACTOR = "quick check"
 SOURCE = "typed"
 
@@ -154,7 +155,7 @@ class Check:
     published: Published
     raw: Mapping[str, Any]
     participant: Participant
-    expires_at: datetime | str
+    expires_at: datetime | str | None
     goal: Goal = "verdict"
     order: Order = "section"
 
@@ -475,7 +476,7 @@ def saved_step(
     asked = (tuple(facts), saved, repr(found), progress, way, check.goal, check.order)
     language = (words.current().language, published.is_reviewed)
     key = (published.hash, published.version, trial_now(app, published), language, *asked)
-    expires = words.unmarked(moment(check.expires_at))
+    expires = words.unmarked(moment(check.expires_at)) if check.expires_at is not None else ""
     values = {"base": check.base, "expires_at": expires, "host": host_of(request)}
     return HTMLResponse(app.pages.filled(key, made, values))
 

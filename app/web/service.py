@@ -9,10 +9,11 @@ from starlette.responses import Response
 from app.errors import PrescreenError
 from app.rules.report import dumps
 from app.web import openapi
+from app.web.access import public
 from app.web.deps import app_of
 from app.web.errors import RETRY_SECONDS, problem
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], dependencies=[public])
 
 
 @router.get("/healthz", responses=openapi.HEALTHY)

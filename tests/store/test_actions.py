@@ -249,7 +249,7 @@ def test_opening_and_saving_take_few_queries(published: Database, token: str, no
     answers = {"smoker": True, "weight": 70, "packs": 3, "stage": "late", "drugs": []}
     with counted() as statements:
         give(published, token, now, answers)
-    assert len(statements) <= 6
+    assert len(statements) <= 8
     with counted() as statements:
         opened(published, token, now)
     assert len(statements) == 2

@@ -16,18 +16,18 @@ from sqlalchemy.orm.exc import StaleDataError
 from app import errors
 from app.store import db
 from app.store.db import Database
-from app.store.models import Event, ProtocolRow, QuestionRow, SectionRow, SiteRow, TrialRow
+from app.store.models import Event, LoginFailure, ProtocolRow, QuestionRow, SectionRow, SiteRow, TrialRow
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def noted(number: int) -> Event:
-    return Event(at=NOW, actor="test", action="noted", subject_type="trial", subject_id=number, detail={})
+def noted(number: int) -> LoginFailure:
+    return LoginFailure(at=NOW, subject=f"login:{number}")
 
 
 def events(database: Database) -> int:
     with database.read() as session:
-        return session.scalar(select(func.count()).select_from(Event)) or 0
+        return session.scalar(select(func.count()).select_from(LoginFailure)) or 0
 
 
 def test_write_is_all_or_nothing(database: Database) -> None:
@@ -80,8 +80,7 @@ def test_P3_commit_that_the_database_refuses(database: Database, trial_fields: d
 
 def test_reader_cannot_write(database: Database) -> None:
     with pytest.raises((DBAPIError, errors.Unavailable)), database.read() as session:
-        session.execute(insert(Event), [{"at": NOW, "actor": "", "action": "", "subject_type": "trial",
-                                         "subject_id": 1, "detail": {}}])  # fmt: skip
+        session.execute(insert(LoginFailure), [{"at": NOW, "subject": ""}])
     assert events(database) == 0
     with database.write() as session:
         session.add(noted(1))
@@ -113,18 +112,17 @@ def test_relationships_are_never_loaded_unasked(database: Database, trial_fields
 def test_moments_are_utc(database: Database) -> None:
     tokyo = datetime(2026, 11, 23, 8, 30, 0, 5, tzinfo=timezone(timedelta(hours=9)))
     with database.write() as session:
-        session.add(Event(at=tokyo, actor="", action="", subject_type="trial", subject_id=1, detail={}))
+        session.add(LoginFailure(at=tokyo, subject=""))
     with database.read() as session:
-        found = session.scalars(select(Event.at)).one()
+        found = session.scalars(select(LoginFailure.at)).one()
     assert (found, found.tzinfo) == (tokyo, UTC)
     with pytest.raises(StatementError, match="without a time zone"), database.write() as session:
-        session.add(Event(at=tokyo.replace(tzinfo=None), actor="", action="", subject_type="trial", subject_id=1,
-                          detail={}))  # fmt: skip
+        session.add(LoginFailure(at=tokyo.replace(tzinfo=None), subject=""))
 
 
 def test_error_texts_hold_no_values(database: Database) -> None:
     with pytest.raises(IntegrityError) as refused, database.write() as session:
-        session.add(Event(at=NOW, actor="canary-value", action="", subject_type="none", subject_id=1, detail={}))
+        session.add(Event(seq=1, at=NOW, actor="canary-value", action="", subject_type="none", subject_id=1, detail={}))
     assert "SQL parameters hidden" in str(refused.value)
     assert database.engine.dialect.name == "postgresql" or "canary-value" not in str(refused.value)
 
@@ -140,7 +138,7 @@ def test_two_writers_at_once_both_succeed(database: Database) -> None:
                 if number == 0:
                     barrier.wait(10)
                 with database.write() as session:
-                    session.scalar(select(func.count()).select_from(Event))
+                    session.scalar(select(func.count()).select_from(LoginFailure))
                     session.add(noted(number))
         except BaseException as error:
             failures.append(error)
@@ -300,7 +298,7 @@ def test_a_glance_reads_what_is_committed_now_and_cannot_write(database: Databas
         with pytest.raises(db.NotAtOnce), database.glance():
             pass
         return
-    count = select(func.count()).select_from(Event)
+    count = select(func.count()).select_from(LoginFailure)
     for number in (1, 2):
         with database.write() as session:
             session.add(noted(number))

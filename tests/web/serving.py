@@ -23,11 +23,12 @@ from sqlalchemy.engine import URL
 from app import actions
 from app.main import create_app
 from app.rules.protocol import Protocol
-from app.settings import Settings
+from app.settings import Settings, secret
 from app.store.db import Database
 from app.trials import read_trial
 
 ROOT = Path(__file__).parents[2]
+KEY = "5a" * 32  # the installation's key in tests
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TRIAL_PATH = "/api/v1/trials/NCT05086315"
 EVALUATE, BATCH, NEXT = (f"{TRIAL_PATH}/{verb}" for verb in ("evaluate", "evaluate-batch", "next"))
@@ -50,13 +51,13 @@ def body_of(case: Mapping[str, Any]) -> dict[str, Any]:
 def settings(url: URL, **environ: str) -> Settings:
     given = {f"PRESCREEN_{name.upper()}": value for name, value in environ.items()}
     shown = url.render_as_string(hide_password=False)
-    return Settings.from_environment({"PRESCREEN_DATABASE_URL": shown, **given})
+    return Settings.from_environment({"PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, **given})
 
 
 def load_built_in(url: URL) -> Protocol:
     """Put the built-in trial in force in a migrated database."""
     trial, protocol = read_trial()
-    database = Database(url)
+    database = Database(url, secret(settings(url), "audit"))
     with database.write() as session:
         actions.publish_protocol(session, trial=trial, protocol=protocol, at=NOW, actor="test")
     database.close()
@@ -155,7 +156,8 @@ def receive_all(connection: socket.socket) -> bytes:
 def serving(url: URL, *arguments: str, **environ: str) -> Iterator[Live]:
     """`python -m app serve` on a free port."""
     given = {f"PRESCREEN_{name.upper()}": value for name, value in environ.items()}
-    env = {**os.environ, "PRESCREEN_DATABASE_URL": url.render_as_string(hide_password=False), **given}
+    shown = url.render_as_string(hide_password=False)
+    env = {**os.environ, "PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, **given}
     with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
         command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True)

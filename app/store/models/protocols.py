@@ -1,83 +1,20 @@
-"""The tables.
+"""Trials and their protocols.
 
-A protocol owns its rows: everything from `SectionRow` to `RuleOptionRow` carries `protocol_id` first
-in its key. Once the protocol is published, triggers (see `migrations/`) refuse every change to them,
-and every change to an event. The names ending in Row are the stored forms of `app.rules` and
-`app.trials`. Nothing is loaded behind the caller's back: relationships raise unless asked for.
+A protocol owns its rows: everything from `SectionRow` to `RuleOptionRow` carries `protocol_id` first in its key.
+The names ending in Row are the stored forms of `app.rules` and `app.trials`.
 """
 
-import json
-from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    Float,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    MetaData,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.rules.facts import ANCHORS, FACT_TYPES
 from app.rules.protocol import STATUSES
 from app.rules.translation import TRANSLATION_STATUSES
 from app.rules.tree import COMPARISONS, FACT_RULES, RULES, UNITS, ExceedsAge, InPart, ReadingHolds, Term
-
-NAMING: Final = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment. Takes only moments that know their zone, and gives them back in UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """The base of all tables: texts without limits, moments in UTC, constraints named by rule."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {str: Text, datetime: UtcDateTime, float: Float(53)}
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """The column holds one of the values (or nothing, if it may be null)."""
-    return CheckConstraint(f"{column} IN ({_quoted(values)})", name=column)
-
-
-def _only_for(column: str, kinds: tuple[str, ...]) -> CheckConstraint:
-    """The column is filled for these kinds of row, and for no other."""
-    return CheckConstraint(f"({column} IS NOT NULL) = (kind IN ({_quoted(kinds)}))", name=f"{column}_fits_kind")
-
-
-def _quoted(values: tuple[str, ...]) -> str:
-    return ", ".join(f"'{value}'" for value in values)
-
+from app.store.models.schema import Base, one_of, only_for
 
 # TRIALS
 
@@ -132,7 +69,7 @@ class ProtocolRow(Base):
         UniqueConstraint("trial_id", "version"),
         Index("uq_protocol_published", "trial_id", unique=True, sqlite_where=text("status = 'published'"),
               postgresql_where=text("status = 'published'")),
-        _one_of("status", ("draft", "published", "retired")),
+        one_of("status", ("draft", "published", "retired")),
         CheckConstraint("version >= 1", name="version"),
         CheckConstraint("length(content_hash) = 64", name="content_hash"),
         CheckConstraint("(published_at IS NULL) = (status = 'draft')", name="published_at"),
@@ -154,7 +91,7 @@ class TranslationRow(Base):
     """
 
     __tablename__ = "translation"
-    __table_args__ = (_one_of("status", TRANSLATION_STATUSES), CheckConstraint("length(source) = 12", name="source"))
+    __table_args__ = (one_of("status", TRANSLATION_STATUSES), CheckConstraint("length(source) = 12", name="source"))
 
     trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id"), primary_key=True)
     language: Mapped[str] = mapped_column(primary_key=True)
@@ -203,9 +140,9 @@ class QuestionRow(Owned):
         _within("section_key", "section", "key"),
         _within("alternative", "question", "key", deferred=True),
         _within("birth_date", "question", "key", deferred=True),
-        _one_of("type", tuple(type_.name for type_ in FACT_TYPES)),
-        _one_of("can_change", ("fixed", "repeat", "time")),
-        _one_of("not_after", ANCHORS),
+        one_of("type", tuple(type_.name for type_ in FACT_TYPES)),
+        one_of("can_change", ("fixed", "repeat", "time")),
+        one_of("not_after", ANCHORS),
     )
 
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -259,7 +196,7 @@ class ReadingRow(Owned):
     """How a place of the record is taken."""
 
     __tablename__ = "reading"
-    __table_args__ = (_one_of("status", STATUSES),)
+    __table_args__ = (one_of("status", STATUSES),)
 
     code: Mapped[str] = mapped_column(primary_key=True)
     statement: Mapped[str]
@@ -281,7 +218,7 @@ class CriterionRow(Owned):
     __tablename__ = "criterion"
     __table_args__ = (
         _within("group_code", "criterion_group", "code"),
-        _one_of("kind", ("inclusion", "exclusion", "review")),
+        one_of("kind", ("inclusion", "exclusion", "review")),
         CheckConstraint("group_code IS NULL OR kind = 'inclusion'", name="group_is_of_inclusions"),
     )
 
@@ -368,19 +305,19 @@ class RuleNodeRow(Owned):
         Index("uq_rule_node_root", "protocol_id", "owner_kind", "owner_key", "role", unique=True,
               sqlite_where=text("parent_id IS NULL"), postgresql_where=text("parent_id IS NULL")),
         CheckConstraint("parent_id < id", name="parent_comes_first"),
-        _one_of("owner_kind", ("question", "term", "criterion", "cohort", "part", "edit_check")),
-        _one_of("role", ("relevant", "rule", "scope", "admits")),
-        _one_of("kind", tuple(rule.kind for rule in RULES)),
-        _one_of("comparison", COMPARISONS),
-        _one_of("unit", UNITS),
-        _one_of("anchor", ANCHORS),
-        _only_for("fact", tuple(rule.kind for rule in FACT_RULES)),
-        _only_for("name", (ExceedsAge.kind, ReadingHolds.kind, InPart.kind, Term.kind)),
-        _only_for("truth", ("always",)),
-        _only_for("comparison", _COMPARING),
-        _only_for("amount", _COMPARING),
-        _only_for("unit", ("elapsed", ExceedsAge.kind)),
-        _only_for("anchor", ("elapsed",)),
+        one_of("owner_kind", ("question", "term", "criterion", "cohort", "part", "edit_check")),
+        one_of("role", ("relevant", "rule", "scope", "admits")),
+        one_of("kind", tuple(rule.kind for rule in RULES)),
+        one_of("comparison", COMPARISONS),
+        one_of("unit", UNITS),
+        one_of("anchor", ANCHORS),
+        only_for("fact", tuple(rule.kind for rule in FACT_RULES)),
+        only_for("name", (ExceedsAge.kind, ReadingHolds.kind, InPart.kind, Term.kind)),
+        only_for("truth", ("always",)),
+        only_for("comparison", _COMPARING),
+        only_for("amount", _COMPARING),
+        only_for("unit", ("elapsed", ExceedsAge.kind)),
+        only_for("anchor", ("elapsed",)),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -428,89 +365,3 @@ OWNED: Final[tuple[type[Owned], ...]] = (
     RuleNodeRow,
     RuleOptionRow,
 )
-
-
-# SCREENINGS
-
-
-class Screening(Base):
-    """One participant checked against one version of a protocol, which stays the one it began with.
-
-    Whoever holds the token may open it; only the token's hash is kept. Each change raises `version`.
-    """
-
-    __tablename__ = "screening"
-    __table_args__ = (
-        _one_of("kind", ("quick",)),
-        CheckConstraint("length(token_hash) = 64", name="token_hash"),
-        CheckConstraint("expires_at > created_at", name="expires_at"),
-        CheckConstraint("first_dose_date >= consent_date", name="first_dose_date"),
-        CheckConstraint("(result IS NULL) = (result_at IS NULL)", name="result_at"),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    token_hash: Mapped[str] = mapped_column(unique=True)
-    protocol_id: Mapped[int] = mapped_column(ForeignKey("protocol.id"), index=True)
-    kind: Mapped[str]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-    version: Mapped[int] = mapped_column()
-    as_of: Mapped[date]
-    consent_date: Mapped[date | None]
-    first_dose_date: Mapped[date | None]
-    result: Mapped[str | None]
-    result_at: Mapped[datetime | None]
-    answers: Mapped[list["Answer"]] = relationship(lazy="raise", order_by="Answer.fact", cascade="all, delete-orphan")
-
-    # The actions count the version up themselves: also where only answers change.
-    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
-
-    @property
-    def raw_answers(self) -> dict[str, Any]:
-        """The raw JSON value of each fact asked; None is "not known"."""
-        return {answer.fact: answer.raw for answer in self.answers}
-
-
-class Answer(Base):
-    """The value given for one fact, as the JSON text it came in; null is "asked, and not known"."""
-
-    __tablename__ = "answer"
-
-    screening_id: Mapped[int] = mapped_column(ForeignKey("screening.id"), primary_key=True)
-    fact: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str | None]
-    source: Mapped[str]
-    at: Mapped[datetime]
-
-    @property
-    def raw(self) -> Any:
-        """The raw JSON value, equal to the one that was given."""
-        return raw_answer(self.value)
-
-
-def raw_answer(value: str | None) -> Any:
-    """The raw JSON value that an answer's text says; None is "not known"."""
-    return None if value is None else json.loads(value)
-
-
-class Event(Base):
-    """One thing that was done: appended in the transaction that did it, never changed afterwards.
-
-    `detail` names facts, versions and counts; no value of a patient ever stands in an event.
-    """
-
-    __tablename__ = "event"
-    __table_args__ = (
-        Index("ix_event_subject", "subject_type", "subject_id"),
-        _one_of("subject_type", ("trial", "protocol", "screening")),
-        {"sqlite_autoincrement": True},
-    )
-
-    seq: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    actor: Mapped[str]
-    action: Mapped[str]
-    subject_type: Mapped[str]
-    subject_id: Mapped[int]
-    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

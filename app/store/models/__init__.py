@@ -1,0 +1,91 @@
+"""The tables, as classes.
+
+Once a protocol is published, triggers (see `migrations/`) refuse every change to its rows, and every change to an
+event. Nothing is loaded behind the caller's back: relationships raise unless asked for.
+"""
+
+from app.store.models.accounts import (
+    Account,
+    ApiKey,
+    Grant,
+    Invitation,
+    Login,
+    LoginFailure,
+    RecoveryCode,
+)
+from app.store.models.audit import SUBJECTS, Event, EventContent
+from app.store.models.protocols import (
+    OWNED,
+    CohortPartRow,
+    CohortReadingRow,
+    CohortRow,
+    CriterionReadingRow,
+    CriterionRow,
+    EditCheckRow,
+    GroupRow,
+    Owned,
+    ProtocolRow,
+    QuestionOptionRow,
+    QuestionRow,
+    ReadingRow,
+    RuleNodeRow,
+    RuleOptionRow,
+    SectionRow,
+    SiteRow,
+    TermRow,
+    TranslationRow,
+    TrialRow,
+)
+from app.store.models.schema import Base
+from app.store.models.screenings import (
+    Answer,
+    Decision,
+    Note,
+    Screening,
+    ScreeningReason,
+    Submission,
+    Tally,
+    raw_answer,
+)
+
+__all__ = [
+    "OWNED",
+    "SUBJECTS",
+    "Account",
+    "Answer",
+    "ApiKey",
+    "Base",
+    "CohortPartRow",
+    "CohortReadingRow",
+    "CohortRow",
+    "CriterionReadingRow",
+    "CriterionRow",
+    "Decision",
+    "EditCheckRow",
+    "Event",
+    "EventContent",
+    "Grant",
+    "GroupRow",
+    "Invitation",
+    "Login",
+    "LoginFailure",
+    "Note",
+    "Owned",
+    "ProtocolRow",
+    "QuestionOptionRow",
+    "QuestionRow",
+    "ReadingRow",
+    "RecoveryCode",
+    "RuleNodeRow",
+    "RuleOptionRow",
+    "Screening",
+    "ScreeningReason",
+    "SectionRow",
+    "SiteRow",
+    "Submission",
+    "Tally",
+    "TermRow",
+    "TranslationRow",
+    "TrialRow",
+    "raw_answer",
+]
