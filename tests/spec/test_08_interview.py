@@ -1,5 +1,7 @@
 """8. The interview: which questions are asked, and when."""
 
+from datetime import date
+
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
@@ -637,6 +639,26 @@ def test_a_term_and_a_part_have_the_ways_of_their_rules() -> None:
         evidence.ways(a, truth) for truth in (True, False)
     ]
     assert evidence.ways(term, True) != evidence.ways(term, False)
+
+
+def test_what_an_answer_shows_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date anew on each day."""
+    recent: Plain = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "n": "count"}, {"E1": recent, "E2": {"compare": ["n", ">", 5]}})
+    evidence, evaluator = Board(protocol).evidence, Evaluator(protocol)
+    decided: list[Rule] = []
+    monkeypatch.setattr(ways, "decide", lambda rule, context: decided.append(rule) or decide(rule, context))
+
+    def shown(day: date) -> int:
+        decided.clear()
+        participant = read_participant(protocol, body({"stop": "2026-11-01", "n": 7}, day), day)
+        return evidence.of(evaluator.world(participant), participant.dates)
+
+    first = shown(TODAY)
+    assert len(decided) == 2
+    assert (shown(TODAY), decided) == (first, [])
+    assert shown(TODAY.replace(month=12)) != first
+    assert decided == [protocol.criteria[0].rule]
 
 
 def test_how_many_ways_are_listed() -> None:

@@ -660,9 +660,7 @@ def test_a_date_of_birth_is_spoken_of_by_the_age_only_where_that_alone_is_the_li
     assert likely(write(AGE, {"I1": {"any": [grown, infant]}}), {}) == (
         "Birth were at least 20 years before the day of this evaluation or under 1 year"
     )
-    assert likely(write(AGE, {"I1": {"any": [adult, infant]}}), {}) == (
-        "Age were at least 20 years or under 1 year"
-    )
+    assert likely(write(AGE, {"I1": {"any": [adult, infant]}}), {}) == ("Age were at least 20 years or under 1 year")
 
 
 # LIMITS

@@ -1,10 +1,11 @@
 """16. Words: sentences are said in the language of the moment, and another language says each part its own way."""
 
+import re
 from datetime import date
 from threading import Thread
 
 import pytest
-from authoring import Plain, choice, write
+from authoring import EVERYBODY, Plain, choice, write
 
 from app.rules import words
 from app.rules.calendar import read_partial
@@ -19,7 +20,7 @@ class Shouted(Words):
     decimal_sign = ","
 
     def message(self, message: str) -> str:
-        return message.upper().replace("{FIRST}", "{first}").replace("{NEXT}", "{next}").replace("{LAST}", "{last}")
+        return re.sub(r"[a-z]+(?![a-z]*})", lambda found: found[0].upper(), message)
 
     def plural(self, one: str, many: str, number: int, context: str = "") -> str:
         return f"[{one}|{many}|{number}|{context}]"
@@ -147,6 +148,9 @@ def test_a_unit_follows_its_number() -> None:
 def test_a_number_is_said_with_its_unit() -> None:
     assert [words.measured("50", unit, 50) for unit in ("%", "", "kg")] == ["50%", "50", "50 kg"]
     assert [words.measured(str(n), "years", n) for n in (1, 2)] == ["1 year", "2 years"]
+    with speaking(LOUD):
+        assert words.measured("two", "years", 2, "age") == "two [year|years|2|age]"
+        assert words.measured("two", "years", 2) == "two [year|years|2|]"
 
 
 def test_what_is_english_in_every_language_is_marked() -> None:
@@ -160,19 +164,36 @@ def test_what_is_english_in_every_language_is_marked() -> None:
 # A PROTOCOL IN ANOTHER LANGUAGE
 
 
+OPTIONS: list[Plain] = [{"value": "dli", "label": "Dli", "hint": "Of the donor."}, {"value": "nk", "label": "Nk"}]
+
+
 def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
     """By its path, and only from the English that stands there now; a text that is empty stays so."""
-    facts: dict[str, str | Plain] = {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS}}
-    protocol = write(facts, {"I1": {"is": {"site": ["here"]}}})
+    protocol = write(
+        {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS}, "n": "count"},
+        {"I1": {"rule": {"is": {"site": ["here"]}}, "group": "g"}, "E1": {"part": "p"}, "E2": {"reading": "X1"}},
+        {"one": EVERYBODY | {"parts": {"p": {"always": True}}}},
+        terms={"t": {"always": True}},
+        readings={"X1": "open"},
+        groups=("g",),
+    )
     english = dict(texts(protocol))
-    assert english["question.site.option.here"] == "Here"
-    assert "question.site.hint" not in english
+    paths = {path.replace("question.site.", "question.n.").replace("criterion.E1", "criterion.I1") for path in english}
+    assert {path for path in paths if "cells" not in path and "E2" not in path} == {
+        "section.history.title",
+        *(f"question.n.{part}" for part in ("text", "label", "why", "option.here")),
+        "term.t.title",
+        "reading.X1.statement",
+        "group.g.title",
+        *(f"criterion.I1.{part}" for part in ("title", "statement", "place")),
+        "cohort.one.title",
+        "part.p",
+    }
+    assert english["question.cells.option.dli"] == "Dli"
+    assert english["question.cells.option.dli.hint"] == "Of the donor."
     at = "question.cells.option.dli"
     other = localised(protocol, {(at, source_of("Dli")): "ILD", ("section.history.title", "0" * 12): "Histoire"})
     assert dict(texts(other)) == {
         path: "ILD" if path == at else f"{BEGIN}{text}{END}" for path, text in english.items()
     }
-    assert [question.hint for question in other.questions] == ["", ""]
-
-
-OPTIONS: list[Plain] = [{"value": "dli", "label": "Dli", "hint": "Of the donor."}, {"value": "nk", "label": "Nk"}]
+    assert [question.hint for question in other.questions] == ["", "", ""]
