@@ -1,5 +1,6 @@
 """14. What would change a verdict, and when a verdict is decided whatever the missing answers are."""
 
+import json
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.rules.exact import Completions, Exact, Exactness
 from app.rules.facts import to_json
 from app.rules.participant import read_participant
 from app.rules.protocol import Protocol
+from app.rules.report import Reporter
 from app.rules.verdict import Evaluator
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
@@ -140,6 +142,25 @@ def test_a_day_is_alike_on_its_own_date_alone() -> None:
     for stop, as_of in (("2026-11-01", TODAY), ("2026-12-01", date(2026, 12, 22)), ("2026-12-02", date(2026, 12, 22))):
         late = read_participant(protocol, body({"stop": stop}, as_of), as_of)
         assert exactness.exact(evaluator.evaluate(late)).decision == "excluded"
+
+
+def test_a_report_says_what_is_decided_all_the_same() -> None:
+    """Where it is asked to: the exact verdict, and why where the report's own verdict waits."""
+    protocol = write(FACTS, {"I1": {"any": [A, {"not": A}]}, "E1": B})
+    evaluator, reporter = Evaluator(protocol), Reporter(protocol, b'"v":1')
+    for answers, verdict, note in (
+        (
+            {"b": False},
+            "likely_eligible",
+            "Decided whatever the missing answers are: some cohort fits, whatever is found for A.",
+        ),
+        ({}, "undetermined", None),
+        ({"b": True}, "excluded", None),
+    ):
+        judged = evaluator.evaluate(participant(protocol, answers))
+        said = json.loads(reporter.report(judged, exact=True))
+        assert said.pop("exact") == {"verdict": verdict, "note": note}
+        assert said == json.loads(reporter.report(judged))
 
 
 # SMALLEST SETS OF OTHER ANSWERS
