@@ -40,8 +40,8 @@ class Standing:
     """How a block stands, and what of its ways is left to be answered."""
 
     truth: Truth
-    holds: Ways
-    fails: Ways
+    holds: Ways = ()
+    fails: Ways = ()
 
 
 class Grounds:
@@ -62,11 +62,11 @@ class Grounds:
 
     def _stand(self, block: Block, known: int, open_: int, world: World) -> Standing:
         if block.is_wide:
-            return Standing(block.truth(self.board.protocol, world), (), ())
+            return Standing(block.truth(self.board.protocol, world))
         if any(not way & ~known for way in block.fails):
-            return Standing(FALSE, (), ())
+            return Standing(FALSE)
         if any(not way & ~known for way in block.holds):
-            return Standing(TRUE, (), ())
+            return Standing(TRUE)
         return Standing(UNKNOWN, self._open(block.holds, known, open_), self._open(block.fails, known, open_))
 
     def left(self, reason: int, known: int, open_: int) -> Ways:
@@ -133,7 +133,7 @@ class Search:
         if not all(self._holds):
             self._holds = []  # nobody can become eligible any more
         self._found: dict[int, bool] = {}
-        self._steps = 0
+        self._steps: int  # that are left of the budget, for each question anew
 
     @cached_property
     def live(self) -> int:
