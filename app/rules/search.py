@@ -96,14 +96,6 @@ class Grounds:
             way &= ~need
         return True
 
-    def count(self, bits: int) -> int:
-        """How many questions have some of these bits."""
-        number = 0
-        while bits:
-            bits &= ~self.board.evidence.slots[self.slot(bits)].mask
-            number += 1
-        return number
-
     def slot(self, bits: int) -> int:
         """The slot of the lowest bit."""
         return self.board.evidence.slot_at[(bits & -bits).bit_length() - 1]
@@ -178,10 +170,6 @@ class Search:
         self._steps -= 1
         if self._steps < 0:
             raise GaveUp
-
-    def beside(self, mask: int) -> int:
-        """How many other questions it takes, at the least, to exclude with this one; many where it cannot."""
-        return min((self.grounds.count(way & ~mask) for way in self.fails if way & mask), default=9)
 
     # ONE WAY
 

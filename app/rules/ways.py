@@ -10,10 +10,9 @@ strong Kleene logic where one of its ways to be true is reached, and false likew
 from collections.abc import Iterable, Iterator
 from functools import reduce
 
-from app.rules.calendar import EARLIEST
 from app.rules.domain import Domains, rules_that_decide
 from app.rules.evaluate import Context, World, decide, leaf_reads, leaves
-from app.rules.facts import ANCHORS, Date, Dates
+from app.rules.facts import ANCHORS, UNDATED, Date, Dates
 from app.rules.memory import Memory
 from app.rules.protocol import Cohort, Protocol
 from app.rules.tree import All, Always, AnyOf, InPart, Not, Rule, Term
@@ -22,7 +21,6 @@ from app.rules.truth import FALSE, TRUE, Truth
 REMEMBERED = 4096
 MOST = 3000  # ways of one rule
 TRIED = 60_000  # pairs of ways put together at a time
-UNDATED = Dates(EARLIEST, EARLIEST, EARLIEST)  # for values that do not depend on them
 
 Ways = tuple[int, ...]
 

@@ -577,6 +577,7 @@ def result(token: str, app: Parts, request: Request) -> Response:
         check,
         request,
         result=view,
+        outlook=present.outlook_view(check.published, verdict),
         note=note_of(app, check, view, now),
         at=now,
         next_step=check.next_step("verdict"),

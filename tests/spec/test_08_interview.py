@@ -730,8 +730,11 @@ EVEN = {"decides": 0.1, "burden": 1}
 
 
 def test_the_quickest_order_asks_one_question_at_a_time() -> None:
-    """Whatever its section: the one most likely to decide, against the burden of answering it."""
-    weights = {"a": EVEN, "b": {"decides": 0.3, "burden": 1}, "c": {"decides": 0.4, "burden": 4}}
+    """Whatever its section: the one most likely to decide, against the burden of answering it.
+
+    Ten of burden weigh as much as one more question.
+    """
+    weights = {"a": EVEN, "b": {"decides": 0.3, "burden": 1}, "c": {"decides": 0.4, "burden": 5}}
     protocol = weighed(weights, {"E1": A, "E2": B, "E3": C})
     assert quickest(protocol, {}) == ["b"]
     assert quickest(protocol, {"b": False}) == ["c"]
@@ -748,15 +751,68 @@ def test_what_excludes_alone_is_worth_more() -> None:
     assert quickest(protocol, {"b": True}) == ["a"]
 
 
-def test_how_much_less_an_answer_is_worth_beside_others() -> None:
-    """Three times less beside one other answer that it needs, five times beside two."""
-    for needed, times in (([C], 3), ([A, C], 5)):
-        for decides, first in ((0.1 * times - 0.01, "d"), (0.1 * times + 0.01, "b")):
-            raw = plain({**FACTS, "d": "yes_no"}, {"E1": {"all": [B, *needed]}, "E2": {"yes": "d"}})
-            for question in raw["questions"]:
-                weight = decides if question["key"] == "b" else 0.1
-                question["asking"] = {"decides": weight, "burden": 1, "source": "judgement"}
-            assert quickest(protocol_from_plain(raw), {}) == [first]
+def test_what_opens_a_likely_way_is_worth_asking() -> None:
+    """A way is worth its chance against what it takes on average: an answer that does not belong to it ends it.
+
+    Of two even answers a quarter belongs to both, and that takes one question and a half: a sixth for each.
+    """
+    even = {"decides": 0.5, "burden": 1}
+    for decides, first in ((0.16, "a"), (0.17, "c")):
+        weights = {"a": even, "b": even, "c": {"decides": decides, "burden": 1}}
+        protocol = weighed(weights, {"E1": {"all": [A, B]}, "E2": C})
+        assert quickest(protocol, {}) == [first]
+
+
+def test_of_a_way_the_answer_that_ends_it_most_likely_is_asked_for_first() -> None:
+    protocol = weighed(
+        {"a": {"decides": 0.9, "burden": 1}, "b": {"decides": 0.3, "burden": 1}, "c": EVEN}, {"E1": {"all": [A, B]}}
+    )
+    assert quickest(protocol, {}) == ["b"]
+
+
+SITES = {"E1": A, "E2": {"is": {"site": ["north"]}}, "E3": {"all": [B, {"is": {"site": ["south"]}}]}}
+
+
+def sites(a: float, b: float, likely: list[Plain]) -> Protocol:
+    """Of three sites north excludes, as "a" does, and south does together with "b"."""
+    raw = plain({"a": "yes_no", "b": "yes_no", "site": choice("north", "south", "east")}, SITES)
+    for question, weights in zip(raw["questions"], ({"decides": a}, {"decides": b}, {"likely": likely}), strict=True):
+        question["asking"] = {**weights, "burden": 1, "source": "judgement"}
+    return protocol_from_plain(raw)
+
+
+def test_each_answer_has_a_likelihood_of_its_own() -> None:
+    """North excludes, south opens a question that is as likely as not to exclude; the rest is worth nothing."""
+    likely = [["north", 0.1], ["south", 0.6], ["east", 0.3]]
+    worth = (0.1 + 0.6 * 0.5) / (1 + 0.6)
+    for weight, first in ((worth - 0.01, "site"), (worth + 0.01, "a")):
+        assert quickest(sites(weight, 0.5, likely), {}) == [first]
+
+
+def test_what_is_left_of_the_whole_shows_nothing() -> None:
+    for weight, first in ((0.09, "site"), (0.11, "a")):
+        assert quickest(sites(weight, 0.5, [["north", 0.1]]), {}) == [first]
+
+
+def test_an_answer_is_followed_only_while_that_is_worth_more() -> None:
+    """Beside an answer that excludes at once, a way that hardly ever leads anywhere costs nothing."""
+    for weight, first in ((0.19, "site"), (0.21, "a")):
+        assert quickest(sites(weight, 0.01, [["north", 0.2], ["south", 0.8]]), {}) == [first]
+
+
+def test_an_age_says_how_likely_it_is_for_the_birth_date_too() -> None:
+    raw = plain({"a": "yes_no", "birth": "birth", "age": "age"}, {"E1": A, "I1": {"compare": ["age", ">=", 18]}})
+    for question in raw["questions"]:
+        question["asking"] = {"decides": 0.1, "burden": 1, "source": "judgement"}
+    raw["questions"][2]["asking"] = {"likely": [[10, 0.2], [40, 0.8]], "burden": 1, "source": "judgement"}
+    assert quickest(protocol_from_plain(raw), {}) == ["birth"]
+    raw["questions"][2]["asking"]["likely"] = [[10, 0.05], [40, 0.95]]
+    assert quickest(protocol_from_plain(raw), {}) == ["a"]
+
+
+def test_what_cannot_exclude_any_more_keeps_the_protocols_order() -> None:
+    protocol = weighed({"a": EVEN, "b": EVEN, "c": {"decides": 0.9, "burden": 1}}, {"I1": {"any": [A, B, C]}})
+    assert quickest(protocol, {}) == ["a"]
 
 
 def test_a_step_names_its_section() -> None:
