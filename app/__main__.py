@@ -44,6 +44,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         _load(database, BUILT_IN, only_if_none=True)
         with database.write() as session:
             actions.purge_expired(session, at=clock(), actor=ACTOR)
+            actions.forget_submissions(session, at=clock())
     with listen(options.host or settings.host, settings.port if options.port is None else options.port) as listening:
         host, port = listening.getsockname()[:2]
         print(f"Prescreen is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -23,8 +23,17 @@ KEY_BYTES: Final = 32
 
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
+
+
+class Rate(NamedTuple):
+    """How often something may be asked: so many times within so many seconds."""
+
+    times: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,8 @@ class Settings:
     quick_checks: bool
     idle_minutes: int
     login_hours: int
+    rate_limit: Rate | None  # for each key of a program
+    address_rate_limit: Rate | None  # of evaluations, which need no key
     key_file: Path
     key: str = field(repr=False)
 
@@ -59,6 +70,8 @@ class Settings:
             quick_checks=read.switch("QUICK_CHECKS", "on"),
             idle_minutes=read.whole("IDLE_MINUTES", 15, 1, 1_440),
             login_hours=read.whole("LOGIN_HOURS", 12, 1, 168),
+            rate_limit=read.rate("RATE_LIMIT", "600/minute"),
+            address_rate_limit=read.rate("ADDRESS_RATE_LIMIT", "off"),
             key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
             key=read.key("KEY"),
         )
@@ -153,6 +166,13 @@ class _Reader:
         if text not in ("on", "off"):
             self._refuse(name, "must be on or off")
         return text == "on"
+
+    def rate(self, name: str, default: str) -> Rate | None:
+        text = self.text(name, default).lower()
+        found = _RATE.fullmatch(text)
+        if found is None and text != "off":
+            self._refuse(name, "must be off, or a number per second, minute or hour, such as 600/minute")
+        return None if found is None else Rate(int(found[1]), _SECONDS[found[2]])
 
     def key(self, name: str) -> str:
         text = self.text(name, "")

@@ -31,6 +31,7 @@ from app.actions.screenings import (
     start_screening,
     view_screening,
 )
+from app.actions.submissions import forget_submissions, keep_submission
 
 __all__ = [
     "Outcome",
@@ -44,7 +45,9 @@ __all__ = [
     "delete_check",
     "erase_note",
     "forget_answer",
+    "forget_submissions",
     "give_answers",
+    "keep_submission",
     "look_again",
     "publish_protocol",
     "purge_expired",
