@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, api, errors, pages, screenings_api, service
+from app.web import access, api, errors, pages, screenings, screenings_api, service
 from app.web.deps import App
 from app.web.guard import AddressLimit, Guard
 from app.web.openapi import Documented
@@ -65,6 +65,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         app.router.routes.extend(router.routes)
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
+    app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

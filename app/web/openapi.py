@@ -263,9 +263,10 @@ EXAMPLE_TRIAL: dict[str, Any] = {
             "section": "participant",
             "can_change": "repeat",
             "asking": {
-                "decides": 0.042,
+                "decides": 0.044,
                 "burden": 1,
                 "source": "decides: share of a synthetic population; burden: judgement",
+                "likely": [],
             },
             "calculator": None,
         }

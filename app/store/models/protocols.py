@@ -165,6 +165,7 @@ class QuestionRow(Owned):
     burden: Mapped[float | None]
     asking_source: Mapped[str | None]
     calculator: Mapped[str | None]
+    likely: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class QuestionOptionRow(Owned):
