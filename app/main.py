@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, api, calendar_feed, errors, exports, log, pages, service
+from app.web import access, api, calendar_feed, errors, exports, log, pages, screenings, service
 from app.web.deps import App
 from app.web.guard import Guard
 from app.web.openapi import Documented
@@ -59,6 +59,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     app.include_router(pages.router, include_in_schema=False)
     for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
         app.include_router(router, include_in_schema=False)
+    app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

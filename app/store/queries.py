@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy.orm import selectinload
 
+from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import ReadSession, is_writing
-from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
+from app.store.models import Answer, Event, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -126,6 +127,29 @@ def trial_from_row(row: TrialRow) -> Trial:
 
 def _site(row: SiteRow) -> Site:
     return Site(row.number, row.name, row.city, row.region, row.country)
+
+
+class SiteName(NamedTuple):
+    """A site as its people call it."""
+
+    id: int
+    number: str
+    name: str
+
+
+def site_names(session: ReadSession, nct_id: str, sites: Sites) -> list[SiteName]:
+    """Those of the trial's sites that are asked for, in its order."""
+    query = select(SiteRow.id, SiteRow.number, SiteRow.name).join(TrialRow).where(TrialRow.nct_id == nct_id)
+    if sites is not EVERYWHERE:
+        query = query.where(SiteRow.id.in_(sorted(sites)))
+    return [SiteName(*row) for row in session.execute(query.order_by(SiteRow.position))]
+
+
+def was_recorded(session: ReadSession, screening: Screening, actor: str, action: str, since: datetime) -> bool:
+    """Whether somebody did something with a screening since then."""
+    about = Event.subject_type == "screening", Event.subject_id == screening.id
+    query = select(Event.seq).where(*about, Event.actor == actor, Event.action == action, Event.at > since).limit(1)
+    return session.scalar(query) is not None
 
 
 def token_hash(token: str) -> str:

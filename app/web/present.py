@@ -281,6 +281,13 @@ def answers_view(published: Published, participant: Participant, change: ChangeU
     )
 
 
+def answer_rows(published: Published, participant: Participant, questions: Iterable[Question]) -> list[Row]:
+    """What is answered to these questions, in words, with nothing to change it."""
+    context = Context(published.protocol, published.evaluator.world(participant))
+    asked = [question for question in questions if is_asked(question, participant)]
+    return [replace(_answer_row(one, context, participant, lambda fact: ""), href="") for one in asked]
+
+
 def _date_rows(participant: Participant) -> list[Row]:
     dates = participant.dates
     return [
