@@ -255,12 +255,12 @@ def opened(settings: Settings) -> Database:
 
 
 def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[int, bool]:
-    trial, protocol = read_trial(path)
-    if only_if_none:
+    if only_if_none:  # looked up first, since reading the file takes a second
         with database.read() as session:
-            present = queries.versions(session, trial.nct_id)
+            present = queries.versions(session, NCT_ID)
         if present:
             return present[-1].version, False
+    trial, protocol = read_trial(path)
     translations = read_translations(path, protocol)
     try:
         return _publish(database, trial, protocol, translations)
