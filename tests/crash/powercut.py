@@ -117,7 +117,7 @@ def read(log: Path) -> Iterator[Operation]:
 
 
 def image(operations: list[Operation], files: dict[str, bytes], chance: float) -> tuple[dict[str, bytearray], int]:
-    """The files as the disk holds them: what was synced and, by chance, sectors of the rest; and how many writes that is."""
+    """The files as the disk holds them: what was synced and, by chance, sectors of the rest; and how much was not."""
     disk = {path: bytearray(content) for path, content in files.items()}
     waiting: dict[str, list[Operation]] = {}
     for operation in operations:

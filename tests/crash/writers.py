@@ -101,7 +101,8 @@ def _lost(database: Database, written: Sequence[Written]) -> list[str]:
             except NotFound:
                 missing.append("a check that was begun")
                 continue
-            if screening.raw_answers.get("weight_kg") not in (check.weight, check.sent):
+            possible = {check.weight} if check.sent is None else {check.weight, check.sent}
+            if screening.raw_answers.get("weight_kg") not in possible:
                 missing.append("an answer")
             of_check = Event.subject_type == "screening", Event.subject_id == screening.id
             if session.scalar(select(func.count()).where(*of_check)) != screening.version:
