@@ -87,12 +87,23 @@ def verify(session: ReadSession, key: bytes, expect: Anchor | None = None) -> Ve
     """Walk the trail in order and stop at the first entry that is broken."""
     found = Verified()
     seal = _seal(session)
+    with session.execute(_entries(), execution_options={"yield_per": STREAMED}) as rows:
+        _walk(rows, found, key, seal, expect)
+    if found.fault is None and expect is not None and expect.seq > found.head.seq:
+        found.fault = Fault(found.head.seq + 1, f"the end is cut off: entry {expect.seq} is expected and is not there")
+    if found.fault is None:
+        found.fault = _orphan(session)
+    return found
+
+
+def _walk(rows: Iterable[Row[Any]], found: Verified, key: bytes, seal: str, expect: Anchor | None) -> None:
     at: datetime | None = None
-    for row in session.execute(_entries(), execution_options={"yield_per": STREAMED}):
-        problem = _gap(row, found) or _chained(row, found, key, seal) or _content(row) or _expected(row, expect)
+    for row in rows:
+        missing = _gap(row, found)
+        problem = missing or _chained(row, found, key, seal) or _content(row) or _expected(row, expect)
         if problem:
-            found.fault = Fault(found.head.seq + 1 if _gap(row, found) else row.seq, problem)
-            return found
+            found.fault = Fault(found.head.seq + 1 if missing else row.seq, problem)
+            return
         if at is not None and row.at < at:
             found.backwards.append(row.seq)
         at = row.at
@@ -100,11 +111,6 @@ def verify(session: ReadSession, key: bytes, expect: Anchor | None = None) -> Ve
         found.sealed += not row.hash
         found.redacted += row.content_hash is not None and row.salt is None
         found.head = Anchor(row.seq, row.hash)
-    if expect is not None and expect.seq > found.head.seq:
-        found.fault = Fault(found.head.seq + 1, f"the end is cut off: entry {expect.seq} is expected and is not there")
-    else:
-        found.fault = _orphan(session)
-    return found
 
 
 def _entries() -> Select[Any]:
@@ -124,8 +130,8 @@ def _seal(session: ReadSession) -> str:
         return ""
     columns = [getattr(Event, name) for name in chain.SIGNED]
     earlier = select(*columns).where(Event.seq < first).order_by(Event.seq)
-    rows = session.execute(earlier, execution_options={"yield_per": STREAMED})
-    return chain.seal(row._asdict() for row in rows)
+    with session.execute(earlier, execution_options={"yield_per": STREAMED}) as rows:
+        return chain.seal(row._asdict() for row in rows)
 
 
 def _gap(row: Row[Any], found: Verified) -> str:
