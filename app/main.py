@@ -11,7 +11,18 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, api, errors, pages, screenings, screenings_api, service
+from app.web import (
+    access,
+    api,
+    calendar_feed,
+    errors,
+    exports,
+    log,
+    pages,
+    screenings,
+    screenings_api,
+    service,
+)
 from app.web.deps import App
 from app.web.guard import AddressLimit, Guard
 from app.web.openapi import Documented
@@ -65,6 +76,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         app.router.routes.extend(router.routes)
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
+    for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
+        app.include_router(router, include_in_schema=False)
     app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))

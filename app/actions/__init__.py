@@ -16,6 +16,7 @@ from app.actions.checks import (
     set_dates,
     start_quick_check,
 )
+from app.actions.log import export_log, renew_calendar, stop_calendar
 from app.actions.protocols import Published, publish_protocol, translate_trial
 from app.actions.record import record
 from app.actions.screenings import (
@@ -44,6 +45,7 @@ __all__ = [
     "create_account",
     "delete_check",
     "erase_note",
+    "export_log",
     "forget_answer",
     "forget_submissions",
     "give_answers",
@@ -54,6 +56,7 @@ __all__ = [
     "record",
     "record_result",
     "redact",
+    "renew_calendar",
     "see_key",
     "see_login",
     "set_dates",
@@ -61,6 +64,7 @@ __all__ = [
     "sign_verdict",
     "start_quick_check",
     "start_screening",
+    "stop_calendar",
     "translate_trial",
     "view_screening",
 ]

@@ -202,3 +202,12 @@ def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:
     if found is None:
         raise NotFound("no such screening, or it has expired")
     return found
+
+
+EVALUATED_AT_ONCE = 200
+
+
+def evaluated(session: ReadSession, *, after: int) -> list[Screening]:
+    """The next screenings that hold a verdict, quick checks too, with their answers, by number."""
+    query = select(Screening).where(Screening.id > after, Screening.result.is_not(None)).order_by(Screening.id)
+    return list(session.scalars(query.limit(EVALUATED_AT_ONCE).options(selectinload(Screening.answers))))

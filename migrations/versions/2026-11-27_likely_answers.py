@@ -6,8 +6,8 @@ The column stays empty for the questions that are there: empty stands for nothin
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0005_weights"
-down_revision: str | None = "0004"
+revision: str = "0006"
+down_revision: str | None = "0005"
 branch_labels: str | None = None
 depends_on: str | None = None
 
