@@ -192,8 +192,11 @@ class Evaluator:
         self._checks = EditChecks(protocol, remember)
         made = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
         rules = [rules for each in made for rules in (each.rules[:1], each.rules)]
-        self._traits = Traits(protocol, [self._admitting.rules, self._checks.rules, *rules])
-        self._admitting_mask, self._checks_mask, *masks = self._traits.masks
+        runs = self._checks.runs
+        self._traits = Traits(protocol, [self._admitting.rules, *runs, *rules])
+        self._admitting_mask, *masks = self._traits.masks
+        self._checks.watch(masks[: len(runs)])
+        del masks[: len(runs)]
         closed = (2 ** len(protocol.cohorts) - 1) << self._traits.size
         for each, *pair in zip(made, masks[::2], masks[1::2], strict=True):
             each.scope_mask, each.mask = [mask | (closed if each.is_by_cohort else 0) for mask in pair]
@@ -217,14 +220,14 @@ class Evaluator:
 
     def queries(self, participant: Participant) -> tuple[Raised, ...]:
         """The edit checks that a participant's answers raise."""
-        return self._checks.raised(self._traits.of(participant) & self._checks_mask, self.world(participant))
+        return self._checks.raised(self._traits.of(participant), self.world(participant))
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on one participant."""
         world = self.world(participant)
         context = Context(self.protocol, world)
         traits = self._traits.of(participant)
-        queries = self._checks.raised(traits & self._checks_mask, world)
+        queries = self._checks.raised(traits, world)
         admissions = self._admitting.admissions(traits & self._admitting_mask, context)
         traits |= admissions.bits << self._traits.size
         lines = [
