@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.store.db import Database
 from app.web import api, errors, pages, service
 from app.web.deps import App
+from app.web.direct import direct
 from app.web.guard import Guard
 from app.web.openapi import Documented
 from app.web.published import Library
@@ -39,6 +40,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         yield
         database.close()
 
+    routes = [*api.router.routes, *pages.direct.routes]
     app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
@@ -50,11 +52,11 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
-        middleware=[Middleware(Guard, allowed_origins=settings.allowed_origins)],
+        middleware=[Middleware(Guard, direct=direct(routes), allowed_origins=settings.allowed_origins)],
     )
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
     errors.install(app)
-    app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
+    app.router.routes.extend(routes)
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))
