@@ -12,7 +12,7 @@ from app.rules.evaluate import Context, World, decide, leaves, reads, with_value
 from app.rules.facts import Value
 from app.rules.memory import Memory
 from app.rules.protocol import EditCheck, Protocol
-from app.rules.tree import All, ExceedsAge
+from app.rules.tree import All, ExceedsAge, Rule
 from app.rules.truth import TRUE
 
 TOGETHER = 6  # names
@@ -37,7 +37,7 @@ class EditChecks:
     """Finds the checks that are raised, fast where none is: what the rules cannot tell apart is decided once.
 
     Neighbouring checks that read few names together are decided together: all of them at once would hardly meet
-    the same traits twice. `runs` are the rules of each such run; the traits that concern them are told with `watch`.
+    the same traits twice. `runs` are these, each with the mask of the traits that concern it, set from outside.
     A check that holds an interval against an age has none; where the interval is known, it is decided once for the
     same values. `remember` bounds what is kept.
     """
@@ -45,32 +45,26 @@ class EditChecks:
     def __init__(self, protocol: Protocol, remember: int) -> None:
         self.protocol = protocol
         self._others: list[_Numbered] = []
-        self._runs: list[_Run] = []
+        self.runs: list[_Run] = []
         for number, check in enumerate(protocol.edit_checks):
             names = reads(protocol, [check.rule])
             one = _Numbered(number, check, itemgetter(*names), _needed(check))
             if _has_interval(protocol, check):
                 self._others.append(one)
-            elif self._runs and len(self._runs[-1].names.union(names)) <= TOGETHER:
-                self._runs[-1].add(one, names)
-            else:
-                self._runs.append(_Run(remember))
-                self._runs[-1].add(one, names)
-        self.runs = [tuple(one.check.rule for one in run.checks) for run in self._runs]
-        self._watched: list[tuple[int, _Run]] = []
+                continue
+            if not self.runs or len(self.runs[-1].names.union(names)) > TOGETHER:
+                self.runs.append(_Run(remember))
+            self.runs[-1].add(one, names)
         self._by_values: Memory[tuple[Raised, ...]] = Memory(remember)
-
-    def watch(self, masks: Iterable[int]) -> None:
-        """Which traits concern each of `runs`."""
-        self._watched = list(zip(masks, self._runs, strict=True))
 
     def raised(self, traits: int, world: World) -> tuple[Raised, ...]:
         """The checks that are raised, in the protocol's order."""
         holding: list[_Numbered] = []
-        for mask, run in self._watched:
-            found = run.known.get(traits & mask)
+        for run in self.runs:
+            key = traits & run.mask
+            found = run.known.get(key)
             if found is None:
-                found = run.known.keep(traits & mask, run.holding(Context(self.protocol, world)))
+                found = run.known.keep(key, run.holding(Context(self.protocol, world)))
             if found:
                 holding += found
         asked = [one for one in self._others if one.needed is None or world[one.needed] is not None]
@@ -104,7 +98,13 @@ class _Run:
     def __init__(self, remember: int) -> None:
         self.checks: list[_Numbered] = []
         self.names: set[str] = set()
+        self.mask = 0  # of the traits, see Evaluator
         self.known: Memory[tuple[_Numbered, ...]] = Memory(remember)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the checks."""
+        return tuple(one.check.rule for one in self.checks)
 
     def add(self, one: _Numbered, names: Iterable[str]) -> None:
         """One more check, which reads these names."""

@@ -235,10 +235,10 @@ class Evaluator:
         made = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
         rules = [rules for each in made for rules in (each.rules[:1], each.rules)]
         runs = self._checks.runs
-        self._traits = Traits(protocol, [self._admitting.rules, *runs, *rules])
+        self._traits = Traits(protocol, [self._admitting.rules, *[run.rules for run in runs], *rules])
         self._admitting_mask, *masks = self._traits.masks
-        self._checks.watch(masks[: len(runs)])
-        del masks[: len(runs)]
+        for run in runs:
+            run.mask = masks.pop(0)
         closed = (2 ** len(protocol.cohorts) - 1) << self._traits.size
         for each, *pair in zip(made, masks[::2], masks[1::2], strict=True):
             each.scope_mask, each.mask = [mask | (closed if each.is_by_cohort else 0) for mask in pair]
