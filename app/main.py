@@ -24,6 +24,7 @@ from app.web import (
     service,
 )
 from app.web.deps import App
+from app.web.direct import direct
 from app.web.guard import AddressLimit, Guard
 from app.web.openapi import Documented
 from app.web.published import Library
@@ -53,6 +54,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         yield
         database.close()
 
+    routes = [*api.router.routes, *pages.direct.routes, *screenings_api.router.routes]
     app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
@@ -65,15 +67,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
         middleware=[
-            Middleware(Guard, allowed_origins=settings.allowed_origins),
             *([Middleware(AddressLimit, meter=by_address)] if by_address.is_on else []),
+            Middleware(Guard, direct=direct(routes), allowed_origins=settings.allowed_origins),
         ],
     )
     by_key = Meter(settings.rate_limit, time.time)
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID, by_key)
     errors.install(app)
-    for router in (api.router, pages.direct, screenings_api.router):  # matched at once, with no router of their own
-        app.router.routes.extend(router.routes)
+    app.router.routes.extend(routes)
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
     for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}

@@ -305,8 +305,7 @@ def glance(app: App, token: str, request: Request) -> Check | None:
     if app.library.remembered(app.nct_id) is None:
         return None
     try:
-        with app.database.glance() as connection:
-            kept = queries.check(connection, token=token, at=app.clock())
+        kept = queries.check_at_once(app.database, token=token, at=app.clock())
     except NotAtOnce:
         return None
     known = app.library.known(kept.protocol_id, words.current().language)
