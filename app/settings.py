@@ -24,6 +24,7 @@ KEY_BYTES: Final = 32
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?(?:/[\x21-\x7e]*)?")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
 
@@ -41,6 +42,11 @@ class Settings:
     quick_checks: bool
     idle_minutes: int
     login_hours: int
+    base_url: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_acr: str
     key_file: Path
     key: str = field(repr=False)
 
@@ -59,6 +65,11 @@ class Settings:
             quick_checks=read.switch("QUICK_CHECKS", "on"),
             idle_minutes=read.whole("IDLE_MINUTES", 15, 1, 1_440),
             login_hours=read.whole("LOGIN_HOURS", 12, 1, 168),
+            base_url=read.address("BASE_URL"),
+            oidc_issuer=read.address("OIDC_ISSUER"),
+            oidc_client_id=read.with_issuer("OIDC_CLIENT_ID"),
+            oidc_client_secret=read.with_issuer("OIDC_CLIENT_SECRET"),
+            oidc_acr=read.text("OIDC_ACR", ""),
             key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
             key=read.key("KEY"),
         )
@@ -147,6 +158,19 @@ class _Reader:
             return tuple(origin.lower() for origin in origins)
         self._refuse(name, "must list origins such as https://ehr.example.org, separated by commas or spaces")
         return ()
+
+    def address(self, name: str) -> str:
+        text = self.text(name, "").rstrip("/")
+        if text and not _ADDRESS.fullmatch(text):
+            self._refuse(name, "must be an address such as https://prescreen.example.org")
+            return ""
+        return text
+
+    def with_issuer(self, name: str) -> str:
+        text = self.text(name, "")
+        if bool(text) != bool(self.text("OIDC_ISSUER", "")):
+            self._refuse(name, f"must be given together with {PREFIX}OIDC_ISSUER")
+        return text
 
     def switch(self, name: str, default: str) -> bool:
         text = self.text(name, default).lower()
