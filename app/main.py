@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, api, errors, pages, service
+from app.web import access, accounts, administration, api, errors, pages, service
 from app.web.deps import App
 from app.web.guard import Guard
 from app.web.openapi import Documented
@@ -54,9 +54,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     )
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
     errors.install(app)
+    if not settings.quick_checks:
+        app.router.routes.append(pages.no_quick_checks)
     app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
     app.include_router(service.router)
-    app.include_router(pages.router, include_in_schema=False)
+    for router in (pages.router, accounts.router, administration.router):
+        app.include_router(router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

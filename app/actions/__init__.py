@@ -6,11 +6,15 @@ submit leaves no trace. An event's detail names facts, versions and counts; valu
 """
 
 from app.actions.accounts import (
+    INVITED_FOR,
+    NOBODY,
+    RESET_FOR,
     attempt_login,
     begin_login,
     bind_identity,
     change_grants,
     change_password,
+    close_halfway,
     create_account,
     create_key,
     disable_account,
@@ -56,6 +60,9 @@ from app.actions.screenings import (
 )
 
 __all__ = [
+    "INVITED_FOR",
+    "NOBODY",
+    "RESET_FOR",
     "Outcome",
     "Published",
     "Started",
@@ -67,6 +74,7 @@ __all__ = [
     "bind_identity",
     "change_grants",
     "change_password",
+    "close_halfway",
     "create_account",
     "create_key",
     "delete_check",

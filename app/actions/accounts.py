@@ -290,6 +290,12 @@ def take_code(session: WriteSession, *, account: Account, code: str, at: datetim
     return "recovery" if session.execute(used).rowcount == 1 else None  # type: ignore[attr-defined]
 
 
+def close_halfway(session: WriteSession, *, login: Login, at: datetime) -> None:
+    """End a session that waited for the code, which has come. No event: the session that takes its place has one."""
+    login.ended_at = at
+    session.flush()
+
+
 def prove_again(session: WriteSession, *, account: Account, token_hash: str, by: str, at: datetime) -> None:
     """Keep that somebody who is signed in has just proved again who they are, as a signature asks for."""
     _forgive(session, account)
