@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, accounts, administration, api, errors, pages, service
+from app.web import access, accounts, administration, api, errors, oidc, pages, service
 from app.web.deps import App
 from app.web.guard import Guard
 from app.web.openapi import Documented
@@ -31,6 +31,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     The database must be migrated and hold the trial (see `app.__main__`). `strict_templates` turns a
     name that a template does not find into an error, for tests.
     """
+    oidc.require_parts(settings)
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
 
@@ -58,7 +59,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         app.router.routes.append(pages.no_quick_checks)
     app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
     app.include_router(service.router)
-    for router in (pages.router, accounts.router, administration.router):
+    for router in (pages.router, accounts.router, oidc.router, administration.router):
         app.include_router(router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -41,12 +41,7 @@ def create_account(
     session: WriteSession, *, login: str, name: str, grants: Sequence[tuple[Role, int | None]], at: datetime, actor: str
 ) -> Account:
     """Add a person, who cannot sign in before an invitation is taken up. Invalid; Conflict where the login is taken."""
-    complaints = []
-    if not LOGIN.fullmatch(login.lower()):
-        complaints.append(("login", "must be 3 to 100 letters, digits or . _ @ + -, beginning with a letter or digit"))
-    if not name.strip() or len(name) > 100 or not name.isprintable():
-        complaints.append(("name", "must be a name of at most 100 characters"))
-    complaints += check_grants(grants)
+    complaints = [*check_person(login, name), *check_grants(grants)]
     if complaints:
         raise Invalid(complaints)
     if accounts.account_by_login(session, login) is not None:
@@ -57,6 +52,16 @@ def create_account(
     session.flush()  # its id is needed for the event
     record(session, at, actor, "account.created", "account", account.id, {"grants": [list(grant) for grant in grants]})
     return account
+
+
+def check_person(login: str, name: str) -> list[tuple[str, str]]:
+    """What is wrong with a login and a name."""
+    wrong = []
+    if not LOGIN.fullmatch(login.lower()):
+        wrong.append(("login", "must be 3 to 100 letters, digits or . _ @ + -, beginning with a letter or digit"))
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        wrong.append(("name", "must be a name of at most 100 characters"))
+    return wrong
 
 
 def check_grants(grants: Sequence[tuple[str, int | None]]) -> list[tuple[str, str]]:

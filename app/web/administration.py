@@ -1,6 +1,6 @@
 """The pages of an administrator: people with their roles, and keys of programs. They show nothing of any patient."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app import actions
 from app.access import API_SCOPES, SITE_ROLES, Principal, Role
+from app.actions.accounts import check_person
 from app.errors import Conflict, Invalid
 from app.rules.words import N_, _
 from app.store import accounts
@@ -114,15 +115,17 @@ def role_choices(app: App) -> dict[str, object]:
     return {"roles": [(role, _(words)) for role, words in ROLE_WORDS.items()], "sites": sites}
 
 
-def chosen_role(app: App, posted: Fields) -> tuple[Role, int | None]:
-    """The role and the site that were chosen. Invalid."""
+def chosen_role(app: App, posted: Fields, wrong: Sequence[tuple[str, str]] = ()) -> tuple[Role, int | None]:
+    """The role and the site that were chosen. Invalid, which also says what else is wrong."""
     role, site = text(posted, "role"), text(posted, "site")
     with app.database.read() as session:
         known = {str(one.id): one.id for one in accounts.sites(session, app.nct_id)}
     if role not in ROLE_WORDS:
-        raise Invalid([("role", "must be a role")])
+        raise Invalid([*wrong, ("role", "must be a role")])
     if (role in SITE_ROLES) != bool(site) or (site and site not in known):
-        raise Invalid([("site", "must fit the role")])
+        raise Invalid([*wrong, ("site", "must fit the role")])
+    if wrong:
+        raise Invalid(wrong)
     return role, known.get(site)
 
 
@@ -131,7 +134,8 @@ def invite(app: Parts, who: Administrator, posted: Posted, request: Request) -> 
     """Add somebody, and show their one-time link, this once."""
     typed = {name: text(posted, name)[:200] for name in ("login", "name", "role", "site")}
     try:
-        grant, at = chosen_role(app, posted), app.clock()
+        at, wrong = app.clock(), check_person(typed["login"], typed["name"])
+        grant = chosen_role(app, posted, wrong)
         with app.database.write() as session:
             account = actions.create_account(
                 session, login=typed["login"], name=typed["name"], grants=[grant], at=at, actor=who.actor
@@ -276,13 +280,11 @@ def create_key(app: Parts, who: KeyKeeper, posted: Posted, request: Request) -> 
         known = {str(site.id): site for site in accounts.sites(session, app.nct_id)}
     site = known.get(typed["site"])
     try:
-        if site is None:
-            raise Invalid([("site", "must be a site")])
         with app.database.write() as session:
             key, whole = actions.create_key(
                 session,
                 client=typed["client"],
-                site_id=site.id,
+                site_id=0 if site is None else site.id,
                 scopes=scopes,  # type: ignore[arg-type]
                 days=int(typed["days"]) if typed["days"] in [str(days) for days in DAYS] else 0,
                 at=app.clock(),
@@ -294,7 +296,7 @@ def create_key(app: Parts, who: KeyKeeper, posted: Posted, request: Request) -> 
         return new_key_page(app, request, {**typed, "scopes": scopes}, 422, errors=errors)
     except Conflict:
         return new_key_page(app, request, {**typed, "scopes": scopes}, 422, errors={"client": _(TWO_KEYS)})
-    view = key_view(key, {site.id: site_words(site)}, app.clock())
+    view = key_view(key, {one.id: site_words(one) for one in known.values()}, app.clock())
     return shown(app, request, "key.html", here="/keys", key=view, whole=whole)
 
 
