@@ -93,7 +93,7 @@ def account_by_login(session: ReadSession, login: str) -> Account | None:
 
 def names(session: ReadSession, ids: Iterable[int]) -> dict[int, str]:
     """The names of accounts."""
-    return dict(session.execute(select(Account.id, Account.name).where(Account.id.in_(set(ids)))))
+    return dict(session.execute(select(Account.id, Account.name).where(Account.id.in_(set(ids)))).all())
 
 
 def people_of(session: ReadSession, site_id: int) -> list[tuple[int, str]]:
@@ -119,7 +119,7 @@ def everyone(session: ReadSession) -> list[Account]:
 def last_seen(session: ReadSession) -> dict[int, datetime]:
     """When each account was last signed in."""
     proved = select(Login.account_id, func.max(Login.seen_at)).where(Login.proved_at.is_not(None))
-    return dict(session.execute(proved.group_by(Login.account_id)))
+    return dict(session.execute(proved.group_by(Login.account_id)).all())
 
 
 def administrators(session: ReadSession) -> set[int]:
@@ -151,7 +151,7 @@ def invited(session: ReadSession, *, token: str, at: datetime) -> Account:
 def open_invitations(session: ReadSession, at: datetime) -> dict[int, datetime]:
     """The accounts with a link that was not used yet, and until when it is good."""
     open_ = Invitation.used_at.is_(None), Invitation.expires_at > at
-    return dict(session.execute(select(Invitation.account_id, Invitation.expires_at).where(*open_)))
+    return dict(session.execute(select(Invitation.account_id, Invitation.expires_at).where(*open_)).all())
 
 
 def halfway(session: ReadSession, *, token: str, at: datetime) -> Login:
