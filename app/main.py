@@ -13,11 +13,14 @@ from app.settings import Settings, secret
 from app.store.db import Database
 from app.web import (
     access,
+    accounts,
+    administration,
     api,
     calendar_feed,
     errors,
     exports,
     log,
+    oidc,
     pages,
     screenings,
     screenings_api,
@@ -45,6 +48,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     The database must be migrated and hold the trial (see `app.__main__`). `strict_templates` turns a
     name that a template does not find into an error, for tests.
     """
+    oidc.require_parts(settings)
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
     by_address = Meter(settings.address_rate_limit, time.time)
@@ -54,7 +58,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         yield
         database.close()
 
-    routes = [*api.router.routes, *pages.direct.routes, *screenings_api.router.routes]
+    checks = pages.direct.routes if settings.quick_checks else [pages.no_quick_checks]
+    routes = [*api.router.routes, *checks, *screenings_api.router.routes]
     app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
@@ -76,7 +81,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     errors.install(app)
     app.router.routes.extend(routes)
     app.include_router(service.router)
-    app.include_router(pages.router, include_in_schema=False)
+    for router in (pages.router, accounts.router, oidc.router, administration.router):
+        app.include_router(router, include_in_schema=False)
     for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
         app.include_router(router, include_in_schema=False)
     app.include_router(screenings.router, include_in_schema=False)

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from app import actions
 from app.calculators import (
@@ -52,6 +53,13 @@ from app.web.render import gap, moment
 router = APIRouter(dependencies=[public])
 direct = APIRouter(route_class=Direct, dependencies=[public])
 ACTOR = "quick check"
+
+
+def _no_quick_check(request: Request) -> Response:
+    raise NotFound("there are no quick checks here")
+
+
+no_quick_checks = Route("/checks{rest:path}", _no_quick_check, methods=["GET", "POST"])  # where they are switched off
 SOURCE = "typed"
 
 
@@ -118,9 +126,8 @@ def start(app: Parts, request: Request) -> Response:
     """What the trial is, its status, who this is for, and where to begin."""
     published = in_force(app, app.nct_id)
     view = present.start_view(published)
-    return page(
-        app, "start.html", published, start=view, hours=app.settings.quick_check_hours, here=address_of(request)
-    )
+    quick = {"quick_checks": app.settings.quick_checks, "hours": app.settings.quick_check_hours}
+    return page(app, "start.html", published, start=view, here=address_of(request), **quick)
 
 
 @router.get("/trials/{nct_id}/rules")
