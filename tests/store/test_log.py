@@ -47,7 +47,7 @@ def people(published: Database, sites: list[int], now: datetime) -> list[int]:
 
 @pytest.fixture
 def rows(published: Database, sites: list[int], people: list[int], now: datetime) -> list[Entry]:
-    """Screenings of two sites in every state, with many that are alike in what they are sorted by; and a quick check."""
+    """Screenings of two sites in every state, many of them alike in what they are sorted by; and a quick check."""
     chance = random.Random(20261123)
     with published.write() as session:
         protocol = session.scalars(select(ProtocolRow.id)).one()
@@ -77,7 +77,7 @@ def _entry(
     status = chance.choice(STATUSES)
     begun = now - timedelta(days=chance.randrange(40), hours=chance.choice((0, 9, 10)))
     return Entry(
-        id=number + 1,
+        id=number + 1_000,  # after those that the database numbers itself
         reference=f"{number:012}",
         subject_code=f"{chance.choice(('A', 'AB', 'B', 'A-B'))}{chance.choice('-0')}{number:04}",
         site_id=chance.choice((sites[0], sites[0], sites[1])),
@@ -224,7 +224,9 @@ def test_a_list_never_reads_what_screenings_come_to(
         log.waiting(session, frozenset(sites), None)
         log.due(session, frozenset(sites), TODAY)
     assert statements
-    assert not [one for one in statements if "screening.result" in one or "OFFSET ?" in one or "OFFSET %" in one]
+    assert not [one for one in statements if "screening.result" in one]
+    if published.engine.dialect.name == "postgresql":  # SQLAlchemy writes an offset of 0 for SQLite
+        assert not [one for one in statements if "OFFSET" in one]
 
 
 def test_what_is_missing_is_what_the_stored_result_says(
@@ -248,7 +250,8 @@ def cursor(*plain: Any) -> str:
         cursor("subject", 0, "A", 1), cursor("updated", 1, "2026-11-01T00:00:00+00:00", 1),
         cursor("updated", -1, "2026-11-01T00:00:00+00:00", 1), cursor("updated", 0, "2026-11-01T00:00:00", 1),
         cursor("updated", 0, "yesterday", 1), cursor("updated", 0, 7, 1),
-        cursor("updated", 0, "2026-11-01T00:00:00+00:00", 2**31), cursor("updated", 0, "2026-11-01T00:00:00+00:00", True),
+        cursor("updated", 0, "2026-11-01T00:00:00+00:00", 2**31),
+        cursor("updated", 0, "2026-11-01T00:00:00+00:00", True),
         cursor("updated", False, "2026-11-01T00:00:00+00:00", 1), cursor(["updated"], 0, "", 1),
         cursor("updated", 0, "0001-01-01T00:00:00+14:00", 1),
         base64.urlsafe_b64encode(b"[" * 5000).decode(),
