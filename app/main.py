@@ -17,6 +17,7 @@ from app.web import (
     calendar_feed,
     errors,
     exports,
+    history,
     log,
     pages,
     screenings,
@@ -76,7 +77,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         app.router.routes.extend(router.routes)
     app.include_router(service.router)
     app.include_router(pages.router, include_in_schema=False)
-    for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
+    for router in (log.router, exports.router, calendar_feed.router, history.router):  # before /screenings/{reference}
         app.include_router(router, include_in_schema=False)
     app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
