@@ -248,9 +248,8 @@ def history(session: ReadSession, screening_id: int) -> list[Entry]:
 
 def _with_contents(session: ReadSession, events: list[Event]) -> list[Entry]:
     seqs = [event.seq for event in events if event.content_hash is not None]
-    texts = dict(
-        session.execute(select(EventContent.seq, EventContent.text).where(EventContent.seq.in_(seqs))).tuples().all()
-    )
+    query = select(EventContent.seq, EventContent.text).where(EventContent.seq.in_(seqs))
+    texts = {seq: text for seq, text in session.execute(query)}  # noqa: C416
     return [Entry(event, texts.get(event.seq)) for event in events]
 
 
