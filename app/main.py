@@ -19,6 +19,7 @@ from app.web import (
     calendar_feed,
     errors,
     exports,
+    history,
     log,
     oidc,
     pages,
@@ -83,7 +84,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     app.include_router(service.router)
     for router in (pages.router, accounts.router, oidc.router, administration.router):
         app.include_router(router, include_in_schema=False)
-    for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
+    for router in (log.router, exports.router, calendar_feed.router, history.router):  # before /screenings/{reference}
         app.include_router(router, include_in_schema=False)
     app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
