@@ -13,9 +13,12 @@ from app.store.db import Database
 from app.web import access, api, errors, pages, service
 from app.web.deps import App
 from app.web.guard import Guard
+from app.web.metrics import Metrics
+from app.web.metrics import router as metrics_router
 from app.web.openapi import Documented
 from app.web.published import Library
 from app.web.render import STATIC, Pages
+from app.web.watch import Watch
 
 NCT_ID = "NCT05086315"
 
@@ -33,6 +36,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     """
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
+    metrics = Metrics(database, library, NCT_ID)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -50,12 +54,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
-        middleware=[Middleware(Guard, allowed_origins=settings.allowed_origins)],
+        middleware=[Middleware(Watch, metrics=metrics), Middleware(Guard, allowed_origins=settings.allowed_origins)],
     )
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
+    app.state.metrics = metrics
     errors.install(app)
     app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
     app.include_router(service.router)
+    app.include_router(metrics_router)
     app.include_router(pages.router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))

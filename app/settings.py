@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import Misconfigured
+from app.logs import FORMATS, LEVELS
 
 PREFIX: Final = "PRESCREEN_"
 DEFAULT_DATABASE_URL: Final = "sqlite:///var/prescreen.sqlite3"
@@ -24,6 +25,7 @@ KEY_BYTES: Final = 32
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
 
@@ -41,6 +43,9 @@ class Settings:
     quick_checks: bool
     idle_minutes: int
     login_hours: int
+    log_level: str
+    log_format: str
+    metrics_token: str = field(repr=False)
     key_file: Path
     key: str = field(repr=False)
 
@@ -59,6 +64,9 @@ class Settings:
             quick_checks=read.switch("QUICK_CHECKS", "on"),
             idle_minutes=read.whole("IDLE_MINUTES", 15, 1, 1_440),
             login_hours=read.whole("LOGIN_HOURS", 12, 1, 168),
+            log_level=read.one_of("LOG_LEVEL", LEVELS, "info"),
+            log_format=read.one_of("LOG_FORMAT", FORMATS, "json"),
+            metrics_token=read.token("METRICS_TOKEN"),
             key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
             key=read.key("KEY"),
         )
@@ -153,6 +161,20 @@ class _Reader:
         if text not in ("on", "off"):
             self._refuse(name, "must be on or off")
         return text == "on"
+
+    def one_of(self, name: str, accepted: tuple[str, ...], default: str) -> str:
+        text = self.text(name, default).lower()
+        if text not in accepted:
+            self._refuse(name, f"must be {', '.join(accepted[:-1])} or {accepted[-1]}")
+            return default
+        return text
+
+    def token(self, name: str) -> str:
+        text = self.text(name, "")
+        if text and not _TOKEN.fullmatch(text):
+            self._refuse(name, "must be 16 to 200 letters, digits or . _ ~ + / = -")
+            return ""
+        return text
 
     def key(self, name: str) -> str:
         text = self.text(name, "")

@@ -93,6 +93,12 @@ class Database:
         except (DBAPIError, PoolTimeoutError) as error:
             raise NotAtOnce from error
 
+    def connections(self) -> tuple[int, int]:
+        """How many connections are open, and how many of them are in use."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedin() + pool.checkedout(), pool.checkedout()
+
     def close(self) -> None:
         """Close the connections that nobody uses."""
         self.engine.dispose()

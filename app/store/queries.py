@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import ReadSession, is_writing
-from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
+from app.store.models import Answer, Event, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -160,6 +160,11 @@ def check(session: ReadSession | Connection, *, token: str, at: datetime) -> Kep
     protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]
     answers = {fact: raw_answer(value) for *_, fact, value in rows if fact is not None}
     return Kept(protocol_id, expires_at, as_of, consent_date, first_dose_date, answers)
+
+
+def last_event(session: ReadSession) -> int:
+    """The number of the audit trail's last event; 0 where there is none."""
+    return session.scalar(select(func.max(Event.seq))) or 0
 
 
 def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:

@@ -167,7 +167,7 @@ def test_head_is_get_without_the_body(api: Client, live: Live, path: str) -> Non
     get, head = api.get(path), api.request("HEAD", path)
     assert head.content == b""
     assert head.status_code == get.status_code
-    assert dict(head.headers) == dict(get.headers)
+    assert {**head.headers, "x-request-id": ""} == {**get.headers, "x-request-id": ""}
     real = httpx.head(live.url + path)
     assert (real.status_code, real.content) == (get.status_code, b"")
 
