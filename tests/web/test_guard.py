@@ -58,7 +58,7 @@ def check_headers(response: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
-def test_headers_of_every_response(api: Client, method: str, path: str) -> None:
+def test_P35_headers_of_every_response(api: Client, method: str, path: str) -> None:
     response = api.request(method, path)
     check_headers(response)
     assert response.status_code < 500
@@ -135,7 +135,7 @@ def guarded(api: Client) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize(("headers", "passes"), ORIGINS, ids=lambda value: ascii(value)[:60])
-def test_posts_from_other_sites_are_refused(guarded: Client, headers: dict[str, str], passes: bool) -> None:
+def test_P28_posts_from_other_sites_are_refused(guarded: Client, headers: dict[str, str], passes: bool) -> None:
     for method, path in (("POST", EVALUATE), ("POST", "/checks"), ("DELETE", "/checks"), ("PUT", "/static/app.css")):
         response = guarded.request(method, path, headers={k: v.encode("latin-1") for k, v in headers.items()})
         assert (response.status_code != 403) is passes
