@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -24,9 +24,18 @@ KEY_BYTES: Final = 32
 
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
+
+
+class Rate(NamedTuple):
+    """How often something may be asked: so many times within so many seconds."""
+
+    times: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,8 @@ class Settings:
     log_level: str
     log_format: str
     metrics_token: str = field(repr=False)
+    rate_limit: Rate | None  # for each key of a program
+    address_rate_limit: Rate | None  # of evaluations, which need no key
     key_file: Path
     key: str = field(repr=False)
 
@@ -67,6 +78,8 @@ class Settings:
             log_level=read.one_of("LOG_LEVEL", LEVELS, "info"),
             log_format=read.one_of("LOG_FORMAT", FORMATS, "json"),
             metrics_token=read.token("METRICS_TOKEN"),
+            rate_limit=read.rate("RATE_LIMIT", "600/minute"),
+            address_rate_limit=read.rate("ADDRESS_RATE_LIMIT", "off"),
             key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
             key=read.key("KEY"),
         )
@@ -175,6 +188,13 @@ class _Reader:
             self._refuse(name, "must be 16 to 200 letters, digits or . _ ~ + / = -")
             return ""
         return text
+
+    def rate(self, name: str, default: str) -> Rate | None:
+        text = self.text(name, default).lower()
+        found = _RATE.fullmatch(text)
+        if found is None and text != "off":
+            self._refuse(name, "must be off, or a number per second, minute or hour, such as 600/minute")
+        return None if found is None else Rate(int(found[1]), _SECONDS[found[2]])
 
     def key(self, name: str) -> str:
         text = self.text(name, "")

@@ -1,7 +1,7 @@
 """Writes docs/mutation.md from the last mutation run: `make mutation` runs it at the end.
 
-With arguments, it takes the results from these files instead: JSON, the exit code of the tests by mutant. In a
-file whose name begins with "earlier" are the modules that were not run again.
+With arguments, it takes the results from these files instead: JSON, the exit code of the tests by mutant. The name
+of a file says when it was measured (2026-11-26.json, 2026-11-26-earlier.json), and each module is in one of them.
 """
 
 import json
@@ -45,10 +45,10 @@ WHY = {
 }
 
 
-EARLIER = (
-    " Each was run against the tests that reach its function. The figures of {modules} are those of an earlier run of "
-    "the same day: some of these modules have changed since, so they have other mutants now, and more. Of the other "
-    "modules {share} were killed."
+AGAIN = (
+    "Where a module was measured before and a function has not changed since, only those of its mutants were run again "
+    "that had survived: tests were added, none was taken away. A module whose figures are of an older day may have "
+    "changed since, and then has other mutants now."
 )
 STATUS = {0: "survived", 1: "killed", 33: "no tests"}  # by exit code; any other: it did not come to an end
 
@@ -59,26 +59,30 @@ def read(path: Path) -> str:
     return "".join(f"{mutant}: {STATUS.get(code, 'timeout')}\n" for mutant, code in sorted(codes.items()))
 
 
-def page(results: str, day: date, earlier: str = "") -> str:
-    """The page for what `mutmut results --all true` prints; with the modules that were run on an earlier state."""
-    before = {module for module, *_ in MUTANT.findall(earlier)}
+def page(runs: list[tuple[str, str]]) -> str:
+    """The page for some runs: what each is called, and what `mutmut results --all true` prints of it."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     survivors: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for module, owner, function, number, status in MUTANT.findall(results + earlier):
-        counts[module][status] += 1
-        if status == "survived":
-            survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
+    said = []
+    for name, results in runs:
+        found = MUTANT.findall(results)
+        modules = sorted({module for module, *_ in found})
+        for module, owner, function, number, status in found:
+            counts[module][status] += 1
+            if status == "survived":
+                survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
+        which = f" Measured then: {', '.join(modules)}." if len(runs) > 1 else ""
+        said.append(f"- {name}: {share(sum((counts[module] for module in modules), Counter()))} killed.{which}")
     total = sum(counts.values(), Counter())
-    now = [count for module, count in counts.items() if module not in before]
     if not total:
         raise SystemExit("no results: run `make mutation` first")
     parts = [
         "# Mutation run of the rule language",
         "Made by `make mutation`; do not edit. It changes `app/rules` in one place at a time and runs the tests of the "
         "language on each change. A change is killed when a test fails; the aim is 95 %.",
-        f"The run of {day.day} {day:%B %Y}: {share(total)} killed, {total['survived']} survived. Others were reached "
-        "by no test, or did not come to an end in their time."
-        + (EARLIER.format(modules=", ".join(sorted(before)), share=share(sum(now, Counter()))) if before else ""),
+        f"In all, {share(total)} were killed, {total['survived']} survived. Others were reached by no test, or did not "
+        "come to an end in their time.",
+        "\n".join(said) + (f"\n\n{AGAIN}" if len(runs) > 1 else ""),
         "| module | mutants | killed | survived | others | killed % |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(row(module, counts[module]) for module in sorted(counts))
         + "\n"
@@ -92,6 +96,12 @@ def page(results: str, day: date, earlier: str = "") -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def called(path: Path) -> str:
+    """What the run in a file is called: 26 November 2026, earlier."""
+    day = date.fromisoformat(path.stem[:10])
+    return f"{day.day} {day:%B %Y}" + path.stem[10:].replace("-", ", ", 1)
 
 
 def share(count: Counter[str]) -> str:
@@ -108,11 +118,11 @@ def row(module: str, count: Counter[str]) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        files = [Path(name) for name in sys.argv[1:]]
-        found = "".join(read(file) for file in files if not file.name.startswith("earlier"))
-        earlier = "".join(read(file) for file in files if file.name.startswith("earlier"))
+        runs = [(called(Path(name)), read(Path(name))) for name in sys.argv[1:]]
     else:
         mutmut = Path(sys.executable).with_name("mutmut")
         command = [mutmut, "results", "--all", "true"]
-        found, earlier = subprocess.run(command, check=True, capture_output=True, text=True).stdout, ""
-    (HERE / "mutation.md").write_text(page(found, date.today(), earlier), encoding="utf-8")  # noqa: DTZ011
+        today = date.today()  # noqa: DTZ011
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        runs = [(f"{today.day} {today:%B %Y}", printed)]
+    (HERE / "mutation.md").write_text(page(runs), encoding="utf-8")

@@ -16,6 +16,7 @@ from app.actions.checks import (
     set_dates,
     start_quick_check,
 )
+from app.actions.log import export_log, renew_calendar, stop_calendar
 from app.actions.protocols import Published, publish_protocol, translate_trial
 from app.actions.record import record
 from app.actions.screenings import (
@@ -31,6 +32,7 @@ from app.actions.screenings import (
     start_screening,
     view_screening,
 )
+from app.actions.submissions import forget_submissions, keep_submission
 
 __all__ = [
     "Outcome",
@@ -43,14 +45,18 @@ __all__ = [
     "create_account",
     "delete_check",
     "erase_note",
+    "export_log",
     "forget_answer",
+    "forget_submissions",
     "give_answers",
+    "keep_submission",
     "look_again",
     "publish_protocol",
     "purge_expired",
     "record",
     "record_result",
     "redact",
+    "renew_calendar",
     "see_key",
     "see_login",
     "set_dates",
@@ -58,6 +64,7 @@ __all__ = [
     "sign_verdict",
     "start_quick_check",
     "start_screening",
+    "stop_calendar",
     "translate_trial",
     "view_screening",
 ]

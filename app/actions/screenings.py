@@ -129,17 +129,18 @@ def answer_screening(
 ) -> None:
     """Save answers (None: asked, and not known) and dates, and what all of them, these included, come to.
 
-    An answer that stood already needs a `reason` (of CHANGE_REASONS) to be changed; Invalid without one.
+    A value that stood already needs a `reason` (of CHANGE_REASONS) to be changed; Invalid without one. One that was not
+    known, or not asked yet, does not.
     """
     check_open(screening, at, version)
     check_facts(session, screening, answers)
     before = {one.fact: one.raw for one in screening.answers}
+    corrected = sorted(fact for fact, raw in answers.items() if before.get(fact) not in (None, raw))
+    if corrected and reason not in CHANGE_REASONS:
+        raise Invalid([(fact, "was answered before; say why it is changed") for fact in corrected])
     dated = {name: getattr(screening, name) for name in dates or {}}
     changed = sorted(fact for fact, raw in answers.items() if put_answer(screening, fact, raw, source, at, who.actor))
     moved = move_dates(screening, dates or {})
-    corrected = [fact for fact in changed if fact in before and before[fact] != answers[fact]]
-    if corrected and reason not in CHANGE_REASONS:
-        raise Invalid([(fact, "was answered before; say why it is changed") for fact in corrected])
     if not (changed or moved or screening.result != outcome.result):
         return
     content = {

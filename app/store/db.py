@@ -156,7 +156,10 @@ def _is_duplicate(error: BaseException | None) -> bool:
 
 
 def _read_only(url: URL) -> dict[str, Any]:
-    return {} if url.get_backend_name() == "sqlite" else {"postgresql_readonly": True}
+    """One state of the database, as SQLite shows it anyway."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
 
 
 def _sqlite(url: URL) -> Engine:

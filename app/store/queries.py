@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
+from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import ReadSession, is_writing
@@ -128,6 +129,29 @@ def _site(row: SiteRow) -> Site:
     return Site(row.number, row.name, row.city, row.region, row.country)
 
 
+class SiteName(NamedTuple):
+    """A site as its people call it."""
+
+    id: int
+    number: str
+    name: str
+
+
+def site_names(session: ReadSession, nct_id: str, sites: Sites) -> list[SiteName]:
+    """Those of the trial's sites that are asked for, in its order."""
+    query = select(SiteRow.id, SiteRow.number, SiteRow.name).join(TrialRow).where(TrialRow.nct_id == nct_id)
+    if sites is not EVERYWHERE:
+        query = query.where(SiteRow.id.in_(sorted(sites)))
+    return [SiteName(*row) for row in session.execute(query.order_by(SiteRow.position))]
+
+
+def was_recorded(session: ReadSession, screening: Screening, actor: str, action: str, since: datetime) -> bool:
+    """Whether somebody did something with a screening since then."""
+    about = Event.subject_type == "screening", Event.subject_id == screening.id
+    query = select(Event.seq).where(*about, Event.actor == actor, Event.action == action, Event.at > since).limit(1)
+    return session.scalar(query) is not None
+
+
 def token_hash(token: str) -> str:
     """What is kept of a token. It has 256 random bits, so a fast hash without salt is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
@@ -183,3 +207,12 @@ def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:
     if found is None:
         raise NotFound("no such screening, or it has expired")
     return found
+
+
+EVALUATED_AT_ONCE = 200
+
+
+def evaluated(session: ReadSession, *, after: int) -> list[Screening]:
+    """The next screenings that hold a verdict, quick checks too, with their answers, by number."""
+    query = select(Screening).where(Screening.id > after, Screening.result.is_not(None)).order_by(Screening.id)
+    return list(session.scalars(query.limit(EVALUATED_AT_ONCE).options(selectinload(Screening.answers))))

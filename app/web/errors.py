@@ -6,7 +6,7 @@ of ours is logged under a reference that the answer shows.
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -93,12 +93,19 @@ def problem(
     complaints: Iterable[tuple[str, str]] = (),
     headers: dict[str, str] | None = None,
     reference: str = "",
+    more: Mapping[str, object] | None = None,
 ) -> Response:
-    """An RFC 9457 problem."""
-    return Response(problem_json(status, detail, complaints, reference), status, headers, PROBLEM)
+    """An RFC 9457 problem; `more` are members of its own."""
+    return Response(problem_json(status, detail, complaints, reference, more), status, headers, PROBLEM)
 
 
-def problem_json(status: int, detail: str, complaints: Iterable[tuple[str, str]] = (), reference: str = "") -> bytes:
+def problem_json(
+    status: int,
+    detail: str,
+    complaints: Iterable[tuple[str, str]] = (),
+    reference: str = "",
+    more: Mapping[str, object] | None = None,
+) -> bytes:
     """The JSON of a problem, on one line."""
     plain = {
         "type": "about:blank",
@@ -107,7 +114,8 @@ def problem_json(status: int, detail: str, complaints: Iterable[tuple[str, str]]
         "detail": detail,
         "errors": [{"fact": fact, "message": message} for fact, message in complaints],
     }
-    return canonical_json(plain | ({"reference": reference} if reference else {})).encode("ascii")
+    plain |= {"reference": reference} if reference else {}
+    return canonical_json(plain | dict(more or {})).encode("ascii")
 
 
 def _ours(request: Request, error: Exception) -> Response:

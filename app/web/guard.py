@@ -10,8 +10,10 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import TooMany
 from app.rules.words import N_
 from app.web import errors
+from app.web.rates import Meter
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 POLICY = (
@@ -26,6 +28,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+EVALUATIONS = "/api/v1/trials/"
 NO_STORE = b"no-store"
 FOR_A_YEAR = b"public, max-age=31536000, immutable"
 
@@ -88,3 +91,29 @@ def _cache_control(scope: Scope, status: int) -> bytes:
     if not scope["path"].startswith("/static/") or status not in (200, 206, 304):
         return NO_STORE
     return FOR_A_YEAR if scope["query_string"].startswith(b"v=") else b"no-cache"
+
+
+class AddressLimit:
+    """Counts what comes without a key, by address. Stands in the way only where a limit is set."""
+
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+        self.app, self.meter = app, meter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(EVALUATIONS):
+            await self.app(scope, receive, send)
+            return
+        standing = self.meter.count((scope.get("client") or ("unknown",))[0])
+        headers = self.meter.headers(standing)
+
+        async def send_metered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *headers]
+            await send(message)
+
+        if standing.is_over:
+            headers.append((b"retry-after", str(standing.seconds).encode()))
+            refusal = errors.answer(Request(scope), *errors.STATUS[TooMany])
+            await refusal(scope, receive, send_metered)
+        else:
+            await self.app(scope, receive, send_metered)
