@@ -59,7 +59,7 @@ FAULTS = (
     Fault(
         "an event that is not chained",
         "app/actions/record.py",
-        '    event.previous = _before(session) if last is None or not last.hash else last.hash\n',
+        "    event.previous = _before(session) if last is None or not last.hash else last.hash\n",
         '    event.previous = _before(session) if last is None or not last.hash else "0" * 64\n',
         "trail or P21_",
         ("tests/store/test_audit.py",),
@@ -91,7 +91,7 @@ FAULTS = (
     Fault(
         "unknown taken for no",
         "app/rules/truth.py",
-        '    if value is None:\n        return UNKNOWN\n    return TRUE if value else FALSE',
+        "    if value is None:\n        return UNKNOWN\n    return TRUE if value else FALSE",
         "    return TRUE if value else FALSE",
         "",
         ("tests/spec",),

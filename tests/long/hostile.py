@@ -31,13 +31,15 @@ from urllib.parse import quote_from_bytes
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
-from app.main import create_app
-from app.settings import Settings
+from app.main import clock, create_app
+from app.settings import Settings, secret
+from app.store.db import Database
+from tests.web.people import begin, give_key, hire, site_ids
 
 ROOT = Path(__file__).parents[2]
 KEY = "5a" * 32
 CASES = json.loads((ROOT / "tests" / "cases" / "nct05086315.json").read_text())
-WARM_UP = 0.1  # of the requests
+WARM_UP = 20_000  # requests, or a tenth of them
 GROWTH = 0.2
 TIMEOUT = 60
 METHODS = ["GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -56,7 +58,7 @@ TYPES = [
 TEXTS = [
     "", " ", "0", "-1", "1", "null", "true", "NaN", "Infinity", "1e999", "-0", "0x10", "1_000", "٣", "½",
     "9" * 30, "9" * 5000, "2147483648", "9223372036854775808", "x" * 1000, "../../etc/passwd", "..%2f..%2f",
-    "a\x00b", "\ufeff", "\u202e", "\u2028", "é", "e\u0301", "ﬀ", "İ", "ß", "𝟙", "\U0001f469\u200d\U0001f52c", "\ud800",
+    "a\x00b", "\ufeff", "\u202e", "\u2028", "é", "e\u0301", "ﬀ", "İ", "ß", "\U0001d7d9", "\U0001f469\u200d\U0001f52c", "\ud800",
     "' OR 1=1 --", '"; DROP TABLE event; --', "<script>alert(1)</script>", "{{7*7}}", "${jndi:ldap://x/y}", "%s%n%x",
     "=1+1", "$(id)", "`id`", "|id", "\r\nSet-Cookie: a=b", "2026-02-30", "0000-00-00", "9999-12-31", "2026-13", "--",
     "NCT05086315", "NCT00000000", "verdict", "all_reasons", "quickest", "section", "likely_eligible", "country",
@@ -109,32 +111,43 @@ class Counts:
         return sum(number for status, number in self.answers.items() if status >= 500)
 
 
-def addresses() -> list[str]:
-    """The templates of all routes that the application has, found from the application itself."""
+def addresses() -> list[tuple[str, list[str]]]:
+    """The templates of all routes that the application has, with their methods, found from the application itself."""
     with tempfile.TemporaryDirectory() as folder:
         environ = {"PRESCREEN_DATABASE_URL": f"sqlite:///{folder}/x.sqlite3", "PRESCREEN_KEY": KEY}
         app = create_app(Settings.from_environment(environ))
         contexts = list(iter_route_contexts(app.routes))
         app.state.parts.database.close()
-    found = [f"{one.path}/{{path}}" if isinstance(one.route, Mount) else one.path for one in contexts]
-    return sorted({path for path in found if path is not None})
+    found = [(f"{one.path}/{{path}}" if isinstance(one.route, Mount) else one.path, one.methods) for one in contexts]
+    return sorted((path, sorted(methods or ["GET"])) for path, methods in found if path is not None)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What somebody inside knows: checks, screenings, open sessions, keys of the API."""
+
+    checks: list[str]
+    screenings: list[str]
+    sessions: list[str]
+    keys: list[str]
 
 
 class Grammar:
-    """Makes requests, the same ones for the same seed. `tokens` are of checks that there are."""
+    """Makes requests, the same ones for the same seed and what is known."""
 
-    def __init__(self, seed: int, paths: list[str], tokens: list[str]) -> None:
+    def __init__(self, seed: int, paths: list[tuple[str, list[str]]], known: Known) -> None:
         self.random = random.Random(seed)
         self.paths = paths
-        self.tokens = tokens
+        self.known = known
 
     def request(self) -> Sent:
         """The next one."""
         chance = self.random
         if chance.random() < 0.02:
             return Sent(chance.choice(RAW), is_whole=False)
-        method = chance.choice(METHODS)
-        target, path = self.target()
+        path, methods = chance.choice(self.paths) if chance.random() < 0.95 else (f"/{self.text()}", METHODS)
+        method = chance.choice(methods if chance.random() < 0.9 else METHODS)
+        target = self.target(path)
         body, type_ = self.body(path) if method in ("POST", "PUT", "PATCH", "DELETE") else (b"", b"")
         headers = [b"Host: " + (b"localhost" if chance.random() < 0.9 else self.header_text())]
         if body or method == "POST":
@@ -153,9 +166,8 @@ class Grammar:
         content = b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method.encode(), target, b"\r\n".join(headers))
         return Sent(content + body, is_whole, is_head=method == "HEAD")
 
-    def target(self) -> tuple[bytes, str]:
+    def target(self, path: str) -> bytes:
         chance = self.random
-        path = chance.choice(self.paths) if chance.random() < 0.95 else f"/{self.text()}"
         filled = re.sub(r"\{[^}]*\}", lambda part: self.part(part[0]), path)
         target = self.quoted(filled, safe="/,")
         if chance.random() < 0.05:
@@ -163,14 +175,18 @@ class Grammar:
         if chance.random() < 0.4:
             pairs = [self.pair() for _ in range(chance.choice([1, 1, 2, 5, 300]))]
             target += b"?" + b"&".join(pairs)
-        return target[:16_000] or b"/", path
+        return target[:16_000] or b"/"
 
     def part(self, name: str) -> str:
         chance = self.random.random()
         if "nct" in name and chance < 0.7:
             return "NCT05086315"
         if "token" in name and chance < 0.5:
-            return self.random.choice(self.tokens)
+            return self.random.choice(self.known.checks)
+        if "reference" in name and chance < 0.7:
+            return self.random.choice(self.known.screenings)
+        if "_id" in name and chance < 0.5:
+            return str(self.random.randint(0, 5))
         if "keys" in name and chance < 0.7:
             return self.random.choice(QUESTIONS)
         return self.text()
@@ -206,6 +222,11 @@ class Grammar:
             b"If-Modified-Since", b"Content-Encoding", b"HX-Request", b"Forwarded",
         ]  # fmt: skip
         made = []
+        inside = chance.random()
+        if inside < 0.35:
+            made.append(b"Cookie: login=" + chance.choice(self.known.sessions).encode())
+        elif inside < 0.5:
+            made.append(b"Authorization: " + chance.choice(self.known.keys).encode())
         for _ in range(chance.choice([0, 0, 1, 2, 6])):
             value = self.header_text()
             name = chance.choice(names)
@@ -370,15 +391,19 @@ class Attacker:
 
 
 @contextmanager
-def server(environ: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """`python -m app serve` on a new database: its port and its process."""
+def server(environ: dict[str, str]) -> Iterator[tuple[int, int, Database]]:
+    """`python -m app serve` on a new database: its port, its process, its database. No limits stand in the way."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         env = {
             **os.environ,
             "PRESCREEN_DATABASE_URL": f"sqlite:///{folder}/hostile.sqlite3",
             "PRESCREEN_KEY": KEY,
+            "PRESCREEN_RATE_LIMIT": "off",
+            "PRESCREEN_IDLE_MINUTES": "1440",
             **environ,
         }
+        settings = Settings.from_environment(env)
+        database = Database(settings.database_url, secret(settings, "audit"))
         with open(Path(folder) / "log", "w") as log:
             command = [sys.executable, "-m", "app", "serve", "--port", "0"]
             process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -386,8 +411,9 @@ def server(environ: dict[str, str]) -> Iterator[tuple[int, int]]:
                 assert process.stdout is not None
                 found = re.search(r":(\d+)$", process.stdout.readline())
                 assert found is not None, Path(log.name).read_text()
-                yield int(found[1]), process.pid
+                yield int(found[1]), process.pid, database
             finally:
+                database.close()
                 process.terminate()
                 process.communicate(timeout=30)
 
@@ -398,9 +424,22 @@ def memory(pid: int) -> int:
     return int(resident) * os.sysconf("SC_PAGE_SIZE")
 
 
+def inside(port: int, database: Database) -> Known:
+    """Checks, screenings, sessions and keys that are there: what is behind the door is to be met as well."""
+    at, sessions, screenings = clock(), [], []
+    here, there, *_ = site_ids(database)
+    for number in range(40):  # as some requests end their session
+        grants = [("coordinator", here), ("physician", here)] if number % 4 else [("administrator", None)]
+        who = hire(database, f"person-{number}", *grants, ("auditor", None), at=at)  # type: ignore[arg-type]
+        sessions.append(who.cookies["login"])
+        if number % 4:
+            screenings.append(begin(database, who, here, f"H-{number}", at))
+    keys = [give_key(database, site, at=at).headers["authorization"] for site in (here, here, there)]
+    return Known(begun(port, 20), screenings, sessions, keys)
+
+
 def begun(port: int, number: int) -> list[str]:
     """The tokens of new checks."""
-    attacker = Attacker(port, Grammar(0, [], []))
     tokens = []
     for _ in range(number):
         with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
@@ -411,7 +450,6 @@ def begun(port: int, number: int) -> list[str]:
             found = re.search(rb"location: /checks/([^/\r]+)", connection.recv(65_536))
             assert found is not None
             tokens.append(found[1].decode())
-    attacker.close()
     return tokens
 
 
@@ -446,15 +484,20 @@ class Report:
 
 
 def attack(
-    requests: int, connections: int, seed: int, say: Callable[[str], None] = lambda _: None, **environ: str
+    requests: int,
+    connections: int,
+    seed: int,
+    say: Callable[[str], None] = lambda _: None,
+    minutes: float = 0,
+    **environ: str,
 ) -> Report:
-    """Send the requests over several connections at once."""
+    """Send the requests over several connections at once; no more of them after so many minutes."""
     paths = addresses()
     began = time.monotonic()
     stop = threading.Event()
-    with server(environ) as (port, pid):
-        tokens = begun(port, 20)
-        attackers = [Attacker(port, Grammar(seed + n, paths, tokens)) for n in range(connections)]
+    with server(environ) as (port, pid, database):
+        known = inside(port, database)
+        attackers = [Attacker(port, Grammar(seed + n, paths, known)) for n in range(connections)]
 
         def send(share: int) -> None:
             threads = [threading.Thread(target=one.run, args=(share, stop)) for one in attackers]
@@ -466,16 +509,20 @@ def attack(
             except KeyboardInterrupt:
                 stop.set()
 
-        warm = max(int(requests * WARM_UP) // connections, 1)
+        alarm = threading.Timer(minutes * 60 or threading.TIMEOUT_MAX, stop.set)
+        alarm.daemon = True
+        alarm.start()
+        warm = max(min(WARM_UP, requests // 10) // connections, 1)
         send(warm)
         before = memory(pid)
         left = requests // connections - warm
-        for part in range(10):
-            if stop.is_set():
-                break
-            send(left // 10 + (left % 10 if part == 9 else 0))
+        while left and not stop.is_set():
+            share = min(left, 1_000)
+            send(share)
+            left -= share
             sent = sum(one.counts.answers.total() for one in attackers)
             say(f"{sent:,} sent after {time.monotonic() - began:,.0f} s, {memory(pid) / 2**20:.0f} MiB")
+        alarm.cancel()
         after = memory(pid)
     counts = Counts()
     for one in attackers:
@@ -488,8 +535,15 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=0, help="stop after so long")
     options = parser.parse_args()
-    report = attack(options.requests, options.connections, options.seed, lambda line: print(line, flush=True))
+    report = attack(
+        options.requests,
+        options.connections,
+        options.seed,
+        lambda line: print(line, flush=True),
+        options.minutes,
+    )
     print(report)
     for fault in report.counts.faults[:20]:
         print(fault)
