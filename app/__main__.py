@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import socket
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy.exc import DBAPIError
 
-from app import actions
+from app import actions, logs
 from app.access import ROLES
 from app.errors import Conflict, Invalid, Misconfigured, PrescreenError
 from app.languages import LANGUAGES
@@ -62,7 +61,8 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
             print(FIRST_ACCOUNT, flush=True)
         config = uvicorn.Config(
             create_app(settings),
-            access_log=False,
+            access_log=False,  # it names addresses, which hold tokens; app.web.watch logs requests
+            log_config=None,
             log_level="warning",
             server_header=False,
             h11_max_incomplete_event_size=32_768,
@@ -406,11 +406,11 @@ def _add_audit(made: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: the input or the database is at fault; 2: the call was wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     options = parser().parse_args(arguments)
     try:
-        status: int = options.run(options, Settings.from_environment(os.environ))
+        settings = Settings.from_environment(os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        status: int = options.run(options, settings)
         return status
     except InvalidParticipant as error:
         for fact, message in error.complaints:

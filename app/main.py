@@ -30,10 +30,13 @@ from app.web import (
 from app.web.deps import App
 from app.web.direct import direct
 from app.web.guard import AddressLimit, Guard
+from app.web.metrics import Metrics
+from app.web.metrics import router as metrics_router
 from app.web.openapi import Documented
 from app.web.published import Library
 from app.web.rates import Meter
 from app.web.render import STATIC, Pages
+from app.web.watch import Watch
 
 NCT_ID = "NCT05086315"
 
@@ -52,6 +55,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     oidc.require_parts(settings)
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
+    metrics = Metrics(database, library, NCT_ID)
     by_address = Meter(settings.address_rate_limit, time.time)
 
     @asynccontextmanager
@@ -73,15 +77,18 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
         middleware=[
+            Middleware(Watch, metrics=metrics),
             *([Middleware(AddressLimit, meter=by_address)] if by_address.is_on else []),
             Middleware(Guard, direct=direct(routes), allowed_origins=settings.allowed_origins),
         ],
     )
     by_key = Meter(settings.rate_limit, time.time)
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID, by_key)
+    app.state.metrics = metrics
     errors.install(app)
     app.router.routes.extend(routes)
     app.include_router(service.router)
+    app.include_router(metrics_router)
     for router in (pages.router, accounts.router, oidc.router, administration.router):
         app.include_router(router, include_in_schema=False)
     for router in (log.router, exports.router, calendar_feed.router, history.router):  # before /screenings/{reference}

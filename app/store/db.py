@@ -92,6 +92,12 @@ class Database:
             raise NotAtOnce
         return self._glancing.rows(query, values)
 
+    def connections(self) -> tuple[int, int]:
+        """How many connections are open, and how many of them are in use."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedin() + pool.checkedout(), pool.checkedout()
+
     def close(self) -> None:
         """Close the connections that nobody uses."""
         self.engine.dispose()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
 from app.access import EVERYWHERE, Sites
@@ -192,6 +192,11 @@ def _kept(rows: Sequence[Sequence[Any]]) -> Kept:
     protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]
     answers = {fact: raw_answer(value) for *_, fact, value in rows if fact is not None}
     return Kept(protocol_id, expires_at, as_of, consent_date, first_dose_date, answers)
+
+
+def last_event(session: ReadSession) -> int:
+    """The number of the audit trail's last event; 0 where there is none."""
+    return session.scalar(select(func.max(Event.seq))) or 0
 
 
 def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:

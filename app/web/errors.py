@@ -6,7 +6,6 @@ of ours is logged under a reference that the answer shows.
 
 import logging
 import secrets
-import traceback
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import errors
 from app.languages import LANGUAGES, words_of
+from app.logs import places
 from app.rules.codec import canonical_json
 from app.rules.participant import InvalidParticipant
 from app.rules.words import N_, _, speaking
@@ -166,7 +166,5 @@ def _validation(request: Request, error: Exception) -> Response:
 def crashed(request: Request, error: Exception) -> Response:
     """A fault of ours: the log gets where it happened and a reference, but no text that may hold values."""
     reference = secrets.token_hex(6)
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-8:]))
-    log.error("fault %s: %s at %s", reference, type(error).__name__, places)
+    log.error("fault %s: %s at %s", reference, type(error).__name__, places(error))
     return answer(request, 500, N_("Something went wrong on our side. Nothing was saved."), reference=reference)
