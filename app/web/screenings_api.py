@@ -259,7 +259,13 @@ def move(who: Writer, reference: Reference, sent: Body, request: Request) -> Res
     return _written(app, request, who, sent, act)
 
 
-@router.post("/{reference}/confirm", status_code=403, openapi_extra=openapi.CONFIRM, responses=openapi.CONFIRMED)
+@router.post(
+    "/{reference}/confirm",
+    status_code=403,
+    response_class=Response,
+    openapi_extra=openapi.CONFIRM,
+    responses=openapi.CONFIRMED,
+)
 def confirm(who: Writer, reference: Reference, request: Request) -> Response:
     """Refused, always: a verdict is confirmed by a physician, in the browser."""
     with app_of(request).database.read() as session:
