@@ -328,6 +328,11 @@ def view_screening(
     record(session, at, who.actor, "screening.viewed", "screening", screening_id, {}, site_id=site_id)
 
 
+def read_audit(session: WriteSession, *, at: datetime, who: Principal) -> None:
+    """Record that somebody read the audit trail."""
+    record(session, at, who.actor, "audit.read", "account", who.account_id or 0, {})
+
+
 def _save(session: WriteSession, screening: Screening, outcome: Outcome, at: datetime) -> None:
     """Bring what the log is searched by up to date with the answers, and void what was signed before."""
     screening.version += 1

@@ -301,7 +301,7 @@ def test_taking_a_date_of_birth_back(site_of_all: Site) -> None:
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 
 
-def test_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
+def test_P35_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
     """Every field of every question, of the calculators and of the dates."""
     site, check = site_of_all, site_of_all.begin()
     keys = [question.key for question in site.protocol.questions if question.key != "age_years"]
@@ -328,7 +328,7 @@ def test_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
     )
 
 
-def test_an_address_comes_back_inert(site_of_all: Site) -> None:
+def test_P35_an_address_comes_back_inert(site_of_all: Site) -> None:
     hostile = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
     check = site_of_all.begin()
     places = (f"/checks/{hostile}", f"{check}/questions/{hostile}", f"{check}/answers?goal={hostile}&from={hostile}")
@@ -341,7 +341,7 @@ def test_an_address_comes_back_inert(site_of_all: Site) -> None:
 # WHO MAY SEE IT
 
 
-def test_pages_of_patients_are_stored_nowhere(site: Site) -> None:
+def test_P34_pages_of_patients_are_stored_nowhere(site: Site) -> None:
     check = site.begin()
     site.post(f"{check}/questions/qtcf_ms", {"qtcf_ms": "482"})
     for page in PAGES:
