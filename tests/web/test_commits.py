@@ -71,6 +71,8 @@ class Desk:
     def headers(self, entry: Entry) -> dict[str, str]:
         if entry.by == "program":
             return {"content-type": "application/json", **self.key.headers, **entry.headers}
+        if entry.sender:
+            return self.spare.headers
         is_office = entry.needs in ("account:manage", "key:manage")
         return {} if entry.needs == "public" else (self.administrator if is_office else self.doctor).headers
 
@@ -147,12 +149,13 @@ def test_P3_a_commit_that_fails_is_never_acknowledged(desk: Desk) -> None:
     """Every route that writes: 503, and nothing is stored; and the same request is accepted afterwards."""
     shown = [route for route in written(desk.app) if not DECLARED[route].why_not]
     wrong = []
-    for route in sorted(shown, key=lambda route: route.endswith(("/logout", "/sessions"))):  # those come last
+    last = ("POST /logout", "POST /account/sessions", "POST /people/{account_id}/state")
+    for route in sorted(shown, key=[*shown, *last][::-1].index, reverse=True):  # those that end sessions come last
         desk.begin_anew()
         request = desk.request(route)
         wrong += faults(desk, route, request)
         accepted = desk.send(desk.request(route))
-        if not 200 <= accepted.status_code < 400:
+        if not (200 <= accepted.status_code < 400 or accepted.status_code in DECLARED[route].always):
             wrong.append(f"{route} was refused afterwards: {accepted.status_code}")
     assert wrong == [], "\n".join(wrong)
     assert len(shown) >= 6
