@@ -52,6 +52,8 @@ def program(needs: str, **more: Any) -> Entry:
 
 KEPT_NOWHERE = "keeps nothing"
 READ, WRITE, SIGN, EXPORT = (f"screening:{verb}" for verb in ("read", "write", "confirm", "export"))
+PASSWORD = "walrus lantern copper 27"
+PROVED = {"password": PASSWORD, "code": "{code}"}  # as the sender's device shows it
 PEOPLE, KEYS = "account:manage", "key:manage"
 FIRST_SITE = "1"
 ANY_VERSION = {"if-match": "*"}
@@ -114,7 +116,7 @@ DECLARED: dict[str, Entry] = {
     f"GET {SCREENING}/result": person(READ),
     f"GET {SCREENING}/note": person(READ),
     f"GET {SCREENING}/confirm": person(SIGN),
-    f"POST {SCREENING}/confirm": person(SIGN, why_not="a signature takes a password and a code"),
+    f"POST {SCREENING}/confirm": person(SIGN, form=PROVED | {"meaning": "confirmed"}, page=f"{SCREENING}/confirm"),
     f"GET {SCREENING}/history": person(READ, also="audit:read"),
     "GET /audit": person("audit:read"),
     "GET /audit/verify": person("audit:read"),
@@ -132,11 +134,13 @@ DECLARED: dict[str, Entry] = {
     "GET /account": person("signed in"),
     "POST /account/sessions": person("signed in", form={"session": "others"}),
     "GET /account/password": person("signed in"),
-    "POST /account/password": person("signed in", why_not="takes the password"),
+    "POST /account/password": person(
+        "signed in", form={"current": PASSWORD, "password": "mauve kettle orbit 41", "again": "mauve kettle orbit 41"}
+    ),
     "GET /account/recovery-codes": person("signed in"),
     "POST /account/recovery-codes": person("signed in", form=NOTHING),
     "GET /account/prove": person("signed in"),
-    "POST /account/prove": person("signed in", why_not="takes the password and a code"),
+    "POST /account/prove": person("signed in", form=PROVED),
     "GET /people": person(PEOPLE),
     "GET /people/new": person(PEOPLE),
     "POST /people": person(PEOPLE, form={"login": "grace", "name": "Grace", "role": "coordinator", "site": FIRST_SITE}),
