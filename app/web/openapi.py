@@ -340,13 +340,13 @@ EXAMPLE_REFERENCE = "k3v9x2m7q4ta"
 EXAMPLE_NEW: dict[str, Any] = {
     "subject_code": "US01-0042",
     "as_of": "2026-11-22",
-    "answers": {"age_years": 54, "qtcf_ms": 482, "hiv": None},
+    "answers": EXAMPLE_BODY["answers"],
     "source": "ehr",
 }
 EXAMPLE_SCREENING: dict[str, Any] = {
     "reference": EXAMPLE_REFERENCE,
     "subject_code": "US01-0042",
-    "site": "8400001",
+    "site": "8400002",
     "status": "excluded",
     "status_reason": None,
     "verdict": "excluded",
@@ -354,9 +354,8 @@ EXAMPLE_SCREENING: dict[str, Any] = {
     "protocol": {"version": 1, "hash": "9f2c...", "newer": False},
     "dates": {"as_of": "2026-11-22", "consent_date": None, "first_dose_date": None},
     "answers": {
-        "age_years": {"value": 54, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
-        "hiv": {"value": None, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
-        "qtcf_ms": {"value": 482, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
+        fact: {"value": value, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"}
+        for fact, value in EXAMPLE_BODY["answers"].items()
     },
     "signed": None,
     "version": 2,
@@ -373,7 +372,7 @@ EXAMPLE_MOVE: dict[str, Any] = {"status": "declined", "reason": "distance"}
 EXAMPLE_LISTED: dict[str, Any] = {
     "reference": EXAMPLE_REFERENCE,
     "subject_code": "US01-0042",
-    "site": "8400001",
+    "site": "8400002",
     "status": "excluded",
     "status_reason": None,
     "verdict": "excluded",

@@ -10,7 +10,7 @@ import binascii
 import logging
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -26,7 +26,7 @@ from app.errors import Conflict, Invalid, Unavailable
 from app.lifecycle import STATUSES, VERDICTS
 from app.rules.participant import InvalidParticipant
 from app.rules.report import dumps
-from app.store import screenings
+from app.store import queries, screenings
 from app.store.db import WriteSession
 from app.store.models import Screening
 from app.web import once, openapi
@@ -49,6 +49,7 @@ SIGNED_BY_PEOPLE = (
     "A verdict is confirmed or overridden by a physician of the site, who signs in and proves it again in the browser. "
     "No key can do that."
 )
+VIEWED_AGAIN = timedelta(minutes=15)
 STALE = "The screening was changed since. Look at both, then decide."
 
 
@@ -180,11 +181,15 @@ def following(
 
 
 def _viewed(app: App, screening: Screening, who: Principal) -> None:
-    """Record who looked. Where nothing can be written just now, reading goes on, and the log of the service says so."""
+    """Record who looked, once in a while. Where nothing can be written just now, reading goes on, as our log says."""
+    at = app.clock()
     try:
+        with app.database.read() as session:
+            if queries.was_recorded(session, screening, who.actor, "screening.viewed", at - VIEWED_AGAIN):
+                return
         with app.database.write() as session:
             identity, site_id = screening.id, screening.site_id
-            actions.view_screening(session, screening_id=identity, site_id=site_id, at=app.clock(), who=who)
+            actions.view_screening(session, screening_id=identity, site_id=site_id, at=at, who=who)
     except Unavailable:
         log.warning("a view of a screening by %s could not be recorded", who.actor)
 

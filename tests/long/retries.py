@@ -88,6 +88,7 @@ class Line:
         sent = head + content
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(sent if whole else sent[: len(sent) // 2])
+            time.sleep(self.chance.random() * 0.04 if whole else 0)  # long enough to be at work, or to be done
 
     def insist(self, method: str, path: str, body: Any, **headers: str) -> tuple[dict[str, str], Any]:
         """The answer, however often the line is cut. A server that is busy is asked again, too."""

@@ -32,6 +32,14 @@ def test_given() -> None:
     assert settings.allowed_origins == ("https://ehr.example.org", "http://localhost:8080", "http://[::1]:3000")
 
 
+def test_a_rate_is_a_number_in_a_time_or_off() -> None:
+    assert Settings.from_environment({}).rate_limit == (600, 60)
+    assert Settings.from_environment({}).address_rate_limit is None
+    given = {"PRESCREEN_RATE_LIMIT": "off", "PRESCREEN_ADDRESS_RATE_LIMIT": "5/second"}
+    assert Settings.from_environment(given).rate_limit is None
+    assert Settings.from_environment(given).address_rate_limit == (5, 1)
+
+
 def test_show_no_password() -> None:
     settings = Settings.from_environment({"PRESCREEN_DATABASE_URL": "postgres://me:s3cret@db/prescreen"})
     assert "s3cret" not in repr(settings) + str(settings)
@@ -74,6 +82,9 @@ def test_database_url(text: str, drivername: str) -> None:
         ("QUICK_CHECK_HOURS", "-1", "from 1 to 720"),
         ("MAX_BODY_BYTES", "64k", "from 1024 to"),
         ("MAX_BATCH_BYTES", "1", "from 1024 to"),
+        ("RATE_LIMIT", "600", "such as 600/minute"),
+        ("RATE_LIMIT", "0/minute", "such as 600/minute"),
+        ("ADDRESS_RATE_LIMIT", "1/day", "such as 600/minute"),
         ("ALLOWED_ORIGINS", "*", "origins such as"),
         ("ALLOWED_ORIGINS", "https://a.example/path", "origins such as"),
         ("ALLOWED_ORIGINS", "https://a.example null", "origins such as"),

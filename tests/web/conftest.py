@@ -11,7 +11,10 @@ from sqlalchemy.engine import URL
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `serving`, which the tests of this folder share
 
-from serving import Client, Live, load_built_in, serving
+from people import give_key, site_ids
+from serving import NOW, TOKEN, Client, Live, load_built_in, serving
+
+from app.store.db import Database
 
 
 @pytest.fixture(scope="session")
@@ -65,5 +68,9 @@ def api(loaded_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def live(loaded_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     path = tmp_path_factory.mktemp("live") / "prescreen.sqlite3"
     shutil.copyfile(loaded_template, path)
-    with serving(URL.create("sqlite", database=str(path))) as server:
+    url = URL.create("sqlite", database=str(path))
+    database = Database(url)
+    give_key(database, site_ids(database)[0], at=NOW, token=TOKEN)
+    database.close()
+    with serving(url, rate_limit="off") as server:
         yield server

@@ -20,9 +20,10 @@ class Entry:
     """What is declared of a route.
 
     `needs` is `public`, `signed in`, or a permission, of a person or (`by`) of a program. A route whose path has a
-    `{reference}` is about one screening, of one site. `always` is the status that it answers to all who may.
-    `form` and `json` are sent to make it write, with the hidden fields of the form on `page`; `writes` says what it
-    takes where none is given here.
+    `{reference}` is about one screening, of one site. Who has the permission `also` may use it about every site; there
+    the handler decides between the two. `always` is the status that it answers to all who may.
+    `form` and `json` are sent to make it write, with the hidden fields of the form on `page`, by `sender` where that is
+    not clear; `why_not` says what it takes, or keeps, where it is not made to write here.
     """
 
     needs: str
@@ -33,6 +34,8 @@ class Entry:
     page: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     why_not: str = ""
+    sender: str = ""
+    also: str = ""
 
 
 def public(**more: Any) -> Entry:
@@ -49,6 +52,10 @@ def program(needs: str, **more: Any) -> Entry:
 
 KEPT_NOWHERE = "keeps nothing"
 READ, WRITE, SIGN, EXPORT = (f"screening:{verb}" for verb in ("read", "write", "confirm", "export"))
+PASSWORD = "walrus lantern copper 27"
+PROVED = {"password": PASSWORD, "code": "{code}"}  # as the sender's device shows it
+PEOPLE, KEYS = "account:manage", "key:manage"
+FIRST_SITE = "1"
 ANY_VERSION = {"if-match": "*"}
 SCREENING = "/screenings/{reference}"
 DATES = {f"{name}-{part}": value for name in ("as_of", "consent_date", "first_dose_date")
@@ -61,7 +68,7 @@ DECLARED: dict[str, Entry] = {
     "GET /trials/{nct_id}/rules": public(),
     "GET /healthz": public(),
     "GET /readyz": public(),
-    "GET /metrics": public(),
+    "GET /metrics": public(always=(404,)),  # where it is not switched on
     "GET /api/v1/trials/{nct_id}": public(),
     "POST /api/v1/trials/{nct_id}/evaluate": public(why_not=KEPT_NOWHERE),
     "POST /api/v1/trials/{nct_id}/evaluate-batch": public(why_not=KEPT_NOWHERE),
@@ -109,27 +116,42 @@ DECLARED: dict[str, Entry] = {
     f"GET {SCREENING}/result": person(READ),
     f"GET {SCREENING}/note": person(READ),
     f"GET {SCREENING}/confirm": person(SIGN),
-    f"POST {SCREENING}/confirm": person(SIGN, why_not="a signature takes a password and a code"),
-    f"GET {SCREENING}/history": person(READ),
+    f"POST {SCREENING}/confirm": person(SIGN, form=PROVED | {"meaning": "confirmed"}, page=f"{SCREENING}/confirm"),
+    f"GET {SCREENING}/history": person(READ, also="audit:read"),
     "GET /audit": person("audit:read"),
+    "GET /audit/verify": person("audit:read"),
     # Coming in, accounts
     "GET /login": public(),
-    "POST /login": public(form={"login": "nobody", "password": "not the password of anybody"}),
+    "POST /login": public(form={"login": "nobody", "password": "not the password of anybody"}, always=(422,)),
+    "GET /login/organisation": public(always=(404,)),
+    "GET /login/organisation/callback": public(always=(404,)),
+    "GET /invite/{token}/organisation": public(always=(404,)),
     "GET /login/code": public(),
     "POST /login/code": public(why_not="comes after the password"),
-    "POST /logout": public(form=NOTHING),
+    "POST /logout": public(form=NOTHING, sender="somebody"),
     "GET /invite/{token}": public(always=(404,)),
     "POST /invite/{token}": public(always=(404, 422), why_not="takes a secret of the page"),
     "GET /account": person("signed in"),
-    "POST /account/sessions": person("signed in", form={"do": "end_others"}),
+    "POST /account/sessions": person("signed in", form={"session": "others"}),
     "GET /account/password": person("signed in"),
-    "POST /account/password": person("signed in", why_not="takes the password"),
+    "POST /account/password": person(
+        "signed in", form={"current": PASSWORD, "password": "mauve kettle orbit 41", "again": "mauve kettle orbit 41"}
+    ),
     "GET /account/recovery-codes": person("signed in"),
     "POST /account/recovery-codes": person("signed in", form=NOTHING),
     "GET /account/prove": person("signed in"),
-    "POST /account/prove": person("signed in", why_not="takes the password and a code"),
-    "GET /people": person("account:manage"),
-    "GET /keys": person("key:manage"),
+    "POST /account/prove": person("signed in", form=PROVED),
+    "GET /people": person(PEOPLE),
+    "GET /people/new": person(PEOPLE),
+    "POST /people": person(PEOPLE, form={"login": "grace", "name": "Grace", "role": "coordinator", "site": FIRST_SITE}),
+    "GET /people/{account_id}": person(PEOPLE),
+    "POST /people/{account_id}/roles": person(PEOPLE, form={"role": "auditor"}),
+    "POST /people/{account_id}/state": person(PEOPLE, form={"state": "disable"}),
+    "POST /people/{account_id}/link": person(PEOPLE, form=NOTHING),
+    "GET /keys": person(KEYS),
+    "GET /keys/new": person(KEYS),
+    "POST /keys": person(KEYS, form={"client": "EHR", "site": FIRST_SITE, "days": "90", "scopes": "screening:read"}),
+    "POST /keys/{key_id}/revoke": person(KEYS, form=NOTHING),
     # A site's screenings, for programs
     "GET /api/v1/screenings": program(READ),
     "POST /api/v1/screenings": program(WRITE, json={"subject_code": "NEW-2", "answers": {"qtcf_ms": 482}}),

@@ -70,7 +70,7 @@ def give_key(
     site_id: int,
     *scopes: str,
     at: datetime,
-    until: datetime = datetime(2999, 1, 1, tzinfo=UTC),
+    until: datetime = datetime(2099, 1, 1, tzinfo=UTC),
     token: str = "",
 ) -> Program:
     """A key of a site, by default with all scopes; `token` chooses it."""

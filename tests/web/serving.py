@@ -30,6 +30,8 @@ from app.trials import read_trial
 ROOT = Path(__file__).parents[2]
 KEY = "5a" * 32  # the installation's key in tests
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+TOKEN = f"pk_00000000.{'5b' * 21}"  # a key of the first site, which `live` has
+KEYED = {"Authorization": f"Bearer {TOKEN}"}
 TRIAL_PATH = "/api/v1/trials/NCT05086315"
 EVALUATE, BATCH, NEXT = (f"{TRIAL_PATH}/{verb}" for verb in ("evaluate", "evaluate-batch", "next"))
 PROBLEM, NDJSON = "application/problem+json", "application/x-ndjson"

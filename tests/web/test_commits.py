@@ -8,21 +8,24 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
-from declared import DECLARED, Entry, written
+from declared import DECLARED, PASSWORD, Entry, written
 from people import begin, give_key, hire, site_ids
 from serving import NOW, Client, settings
 from sqlalchemy import Connection, event, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from app import actions
+from app import actions, credentials
 from app.errors import Unavailable
 from app.main import create_app
 from app.settings import secret
 from app.store import screenings
 from app.store.db import Database
-from app.store.models import Base
+from app.store.models import Account, Base
+from app.web.entry import vault
+from app.web.outcome import outcome, participant_of
 
 HIDDEN = re.compile(r'<input(?=[^>]*type="hidden")(?=[^>]*name="([^"]*)")(?=[^>]*value="([^"]*)")[^>]*>')
 
@@ -42,17 +45,28 @@ class Desk:
         self.key = give_key(self.database, self.site, at=NOW)
         self.spare_key = give_key(self.database, self.site, at=NOW)
         self.number = 0
+        self.seed = credentials.new_seed()
         self.begin_anew()
         for path in ("/api/v1/screenings", "/screenings/new"):  # who was seen a moment ago is not noted again
             self.client.get(path, headers={**self.key.headers, **self.doctor.headers})
 
     def begin_anew(self) -> None:
-        """A screening with a note, which was looked at, and a quick check, both without answers."""
+        """A screening with an answer and a note, which was looked at, and a quick check without answers."""
         self.number += 1
+        with self.database.write() as session:
+            account = session.get_one(Account, self.doctor.principal.account_id)
+            account.password_hash = credentials.hash_password(PASSWORD)
+            account.totp_secret = credentials.sealed(vault(self.app.state.parts), self.seed, NOW)
+            account.totp_step = None
         self.reference = begin(self.database, self.doctor, self.site, f"US01-{self.number}", NOW)
         with self.database.write() as session:
             found = screenings.screening(session, reference=self.reference, sites=None)
-            who = self.doctor.principal
+            who, published = self.doctor.principal, self.app.state.parts.library.by_id(found.protocol_id)
+            answers = {"qtcf_ms": 482}
+            come_to = outcome(published, participant_of(published, found, answers))
+            actions.answer_screening(
+                session, screening=found, answers=answers, outcome=come_to, at=NOW, who=who, source="typed"
+            )
             self.note = actions.add_note(session, screening=found, text="Asked", at=NOW, who=who).id
         self.token = self.post("/checks", {}, {}).headers["location"].rpartition("/")[2]
         self.client.get(f"/screenings/{self.reference}", headers=self.doctor.headers)
@@ -71,6 +85,8 @@ class Desk:
     def headers(self, entry: Entry) -> dict[str, str]:
         if entry.by == "program":
             return {"content-type": "application/json", **self.key.headers, **entry.headers}
+        if entry.sender:
+            return self.spare.headers
         is_office = entry.needs in ("account:manage", "key:manage")
         return {} if entry.needs == "public" else (self.administrator if is_office else self.doctor).headers
 
@@ -88,7 +104,8 @@ class Desk:
             forms = re.findall(r"<form[^>]*>.*?</form>", page.text, re.DOTALL)
             own = [one for one in forms if f'action="{self.address(path)}' in html.unescape(one)] or forms
             fields = {name: html.unescape(value) for name, value in HIDDEN.findall(own[0])}
-        content = str(httpx.QueryParams({**fields, **(entry.form or {})})).encode()
+        fields |= {name: value.format(code=pyotp.TOTP(self.seed).at(NOW)) for name, value in (entry.form or {}).items()}
+        content = str(httpx.QueryParams(fields)).encode()
         form = {"content-type": "application/x-www-form-urlencoded"}
         return httpx.Request(method, self.address(path), headers={**form, **headers}, content=content)
 
@@ -112,11 +129,15 @@ def desk(loaded: URL) -> Iterator[Desk]:
 
 
 @contextmanager
-def failing(app: Any) -> Iterator[list[str]]:
-    """Within the block every commit of the application fails, as where the disk is full; gives what was tried."""
+def failing(app: Any, after: int = 0) -> Iterator[list[str]]:
+    """Within the block the commits of the application fail, `after` so many, as where the disk is full; gives those."""
     tried: list[str] = []
+    done: list[str] = []
 
     def fail(_connection: Connection) -> None:
+        if len(done) < after:
+            done.append("commit")
+            return
         tried.append("commit")
         raise OperationalError("COMMIT", {}, Exception("the disk is full"))
 
@@ -143,19 +164,35 @@ def faults(desk: Desk, route: str, request: httpx.Request) -> list[str]:
     return wrong
 
 
+def late_faults(desk: Desk, route: str) -> list[str]:
+    """The same of a route with several commits, of which the first ones succeed and the rest fail, until none is left.
+
+    Then the request has to be accepted.
+    """
+    for after in range(1, 9):
+        desk.begin_anew()
+        request = desk.request(route)
+        with failing(desk.app, after) as tried:
+            response = desk.send(request)
+        status = response.status_code
+        if not tried:
+            accepted = 200 <= status < 400 or status in DECLARED[route].always
+            return [] if accepted else [f"{route} was refused afterwards: {status}"]
+        if status != 503:
+            return [f"{route} answered {status} although a commit failed, not the first one"]
+    return [f"{route} commits without end"]
+
+
 def test_P3_a_commit_that_fails_is_never_acknowledged(desk: Desk) -> None:
     """Every route that writes: 503, and nothing is stored; and the same request is accepted afterwards."""
     shown = [route for route in written(desk.app) if not DECLARED[route].why_not]
+    last = ["POST /account/sessions", "POST /logout", "POST /people/{account_id}/state"]
     wrong = []
-    for route in sorted(shown, key=lambda route: route.endswith(("/logout", "/sessions"))):  # those come last
+    for route in [*[route for route in shown if route not in last], *last]:  # those that end sessions come last
         desk.begin_anew()
-        request = desk.request(route)
-        wrong += faults(desk, route, request)
-        accepted = desk.send(desk.request(route))
-        if not 200 <= accepted.status_code < 400:
-            wrong.append(f"{route} was refused afterwards: {accepted.status_code}")
+        wrong += faults(desk, route, desk.request(route)) + late_faults(desk, route)
     assert wrong == [], "\n".join(wrong)
-    assert len(shown) >= 6
+    assert len(shown) >= 24
 
 
 def test_P3_what_keeps_nothing_says_so_and_keeps_nothing(desk: Desk) -> None:

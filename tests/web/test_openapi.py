@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from serving import NDJSON, NEXT, PROBLEM, TRIAL_PATH, Client, Live
+from serving import KEYED, NDJSON, NEXT, PROBLEM, TRIAL_PATH, Client, Live
 
 from app.web import openapi
 
@@ -42,23 +43,37 @@ def test_the_document_is_the_one_of_the_contract(document: dict[str, Any]) -> No
         "/api/v1/trials/{nct_id}/evaluate",
         "/api/v1/trials/{nct_id}/evaluate-batch",
         "/api/v1/trials/{nct_id}/next",
+        "/api/v1/screenings",
+        "/api/v1/screenings/{reference}",
+        "/api/v1/screenings/{reference}/answers",
+        "/api/v1/screenings/{reference}/confirm",
+        "/api/v1/screenings/{reference}/next",
+        "/api/v1/screenings/{reference}/status",
         "/healthz",
         "/readyz",
     }
-    assert "components" not in document, "nothing but what we wrote: FastAPI's own 422 is never answered"
+    assert set(document["components"]) == {"securitySchemes"}, "FastAPI's own 422 is never answered"
+
+
+def test_what_needs_a_key_says_so_and_which_scope(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        keyed = path.startswith("/api/v1/screenings")
+        scope = "read" if method == "get" else "write"
+        assert operation.get("security") == ([{"key": [f"screening:{scope}"]}] if keyed else None), (path, method)
+        assert ({"401", "403", "429"} <= operation["responses"].keys()) is keyed
 
 
 def test_every_operation_is_documented_with_examples(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         assert operation["summary"]
         assert operation["description"].endswith(".")
-        assert all(parameter["examples"] if "examples" in parameter else parameter["schema"]["examples"]
+        assert all(parameter.get("example") or parameter.get("examples") or parameter["schema"]["examples"]
                    for parameter in operation.get("parameters", ())), (path, method)  # fmt: skip
         assert all(response["description"] for response in operation["responses"].values())
     for place, media_type, content in contents(document):
         assert content.get("schema"), place
         assert content.get("example"), place
-        failed = not place.endswith(("200", "body"))
+        failed = not place.endswith(("200", "201", "body"))
         assert (media_type == PROBLEM) is failed, place
 
 
@@ -110,6 +125,28 @@ def test_the_examples_are_true(api: Client) -> None:
         (True, False),
         (False, True),
     ]
+
+
+def test_the_examples_of_screenings_are_true(live: Live) -> None:
+    """What is sent and shown there is what a server answers, apart from what it chooses itself."""
+    with httpx.Client(base_url=live.url, headers=KEYED, timeout=30) as program:
+        begun = program.post("/api/v1/screenings", json=openapi.EXAMPLE_NEW)
+        assert begun.status_code == 201
+        own = {"reference": openapi.EXAMPLE_REFERENCE, "created_at": "...", "updated_at": "..."}
+        want = json.loads(json.dumps({**openapi.EXAMPLE_SCREENING, **own}))
+        for one in want["answers"].values():
+            one |= {"at": "...", "actor": "..."}
+        assert shortened(want, {**begun.json(), "reference": openapi.EXAMPLE_REFERENCE}) == want
+        listed = program.get("/api/v1/screenings").json()["screenings"][-1]
+        want = {**openapi.EXAMPLE_LISTED, **own}
+        assert shortened(want, {**listed, "reference": openapi.EXAMPLE_REFERENCE}) == want
+        change = {**openapi.EXAMPLE_CHANGE, "dates": {"consent_date": openapi.EXAMPLE_NEW["as_of"]}}
+        address, etag = begun.headers["location"], begun.headers["etag"]
+        assert program.patch(f"{address}/answers", json=change, headers={"if-match": etag}).status_code == 200
+        stale = program.patch(f"{address}/answers", json=openapi.EXAMPLE_CHANGE, headers={"if-match": etag})
+        assert stale.json()["sent"] == openapi.GUARDED[412]["content"][PROBLEM]["example"]["sent"]
+        moved = program.post(f"{address}/status", json=openapi.EXAMPLE_MOVE, headers={"if-match": "*"})
+        assert moved.json()["status"] == "declined"
 
 
 def shortened(example: Any, real: Any) -> Any:
@@ -167,10 +204,24 @@ def served(live: Live) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{live.url}/api/v1/openapi.json")
 
 
+@pytest.fixture(scope="module")
+def begun(live: Live) -> str:
+    """The reference of a screening on the server."""
+    headers = {**KEYED, "content-type": "application/json"}
+    answer = httpx.post(f"{live.url}{SITES}", json={"subject_code": "S-1"}, headers=headers, timeout=30)
+    reference: str = answer.json()["reference"]
+    return reference
+
+
+SITES = "/api/v1/screenings"
 GOOD, BAD = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 ENDPOINTS = [("POST", f"/api/v1/trials/{{nct_id}}/{verb}") for verb in ("evaluate", "evaluate-batch", "next")]
 ENDPOINTS += [("GET", path) for path in ("/api/v1/trials/{nct_id}", "/healthz", "/readyz")]
-TRIED = [(GOOD, *endpoint) for endpoint in ENDPOINTS]
+OF_SITES = [("POST", SITES), ("PATCH", f"{SITES}/{{reference}}/answers"), ("POST", f"{SITES}/{{reference}}/status"),
+            ("POST", f"{SITES}/{{reference}}/confirm"), ("GET", SITES), ("GET", f"{SITES}/{{reference}}"),
+            ("GET", f"{SITES}/{{reference}}/next")]  # fmt: skip
+TRIED = [(GOOD, *endpoint) for endpoint in [*ENDPOINTS, *OF_SITES]]
+TRIED += [(BAD, *endpoint) for endpoint in OF_SITES[:3]]
 TRIED += [(BAD, *ENDPOINTS[0]), (BAD, *ENDPOINTS[2])]  # elsewhere any path and any text is good data
 NOT_PROMISED = [
     positive_data_acceptance
@@ -179,15 +230,22 @@ NOT_PROMISED = [
 
 @pytest.mark.parametrize(("mode", "method", "path"), TRIED)
 def test_the_server_keeps_the_document(
-    served: schemathesis.BaseSchema, mode: schemathesis.GenerationMode, method: str, path: str
+    served: schemathesis.BaseSchema, begun: str, mode: schemathesis.GenerationMode, method: str, path: str
 ) -> None:
     """No server error, no status or content type that the document does not have, bad data refused."""
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    headers = KEYED if path.startswith(SITES) else {}
+
+    @settings(
+        max_examples=60 if headers else 150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
     @given(case=served[path][method].as_strategy(generation_mode=mode))
     def try_out(case: schemathesis.Case) -> None:
         if "nct_id" in case.path_parameters and mode is GOOD:
             case.path_parameters["nct_id"] = "NCT05086315"
+        if "reference" in case.path_parameters:
+            case.path_parameters["reference"] = begun
+        case.headers.update(headers)
         case.call_and_validate(timeout=20, excluded_checks=NOT_PROMISED)
 
     try_out()
