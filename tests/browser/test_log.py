@@ -108,8 +108,8 @@ def test_filters_are_kept_in_the_address_and_lead_on(comes: Visit, scripts: bool
     # Given somebody who looks for those that are excluded
     visitor = comes(DESK, scripts)
     visitor.opens("/screenings")
-    visitor.page.get_by_label("State").select_option("excluded")
-    visitor.page.get_by_label("Order").select_option("subject")
+    visitor.page.get_by_label("State", exact=True).select_option("excluded")
+    visitor.page.get_by_label("Order", exact=True).select_option("subject")
 
     # When the list is shown
     with visitor.another_page() if scripts else visitor.page.expect_navigation():
@@ -121,7 +121,7 @@ def test_filters_are_kept_in_the_address_and_lead_on(comes: Visit, scripts: bool
     assert listed[:2] == ["US01-0002", "US01-0003"]
     visitor.opens(visitor.page.url)
     assert visitor.page.locator("tbody th").all_inner_texts() == listed
-    assert visitor.page.get_by_label("State").input_value() == "excluded"
+    assert visitor.page.get_by_label("State", exact=True).input_value() == "excluded"
 
 
 def test_the_next_page_goes_on_where_this_one_ends(comes: Visit) -> None:
