@@ -294,8 +294,11 @@ class Meter:
 
 def _on_processor(pid: int) -> float:
     """By the scheduler's account; how long a thread waited for its turn on a busy machine is not in it."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+    spent = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread that ended
+            spent += int(task.read_text().split()[0])
+    return spent / 1e6
 
 
 def _backends(database: str) -> list[int]:
