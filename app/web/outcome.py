@@ -1,14 +1,17 @@
 """What the answers of a screening come to, as its log keeps it: for pages and programs alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
 from app import actions
 from app.rules.explain import shared_reasons
+from app.rules.facts import ANCHORS
 from app.rules.finding import Finding, passing_together
 from app.rules.participant import Participant
 from app.rules.protocol import ADMISSION
 from app.rules.verdict import Verdict
+from app.store.models import Screening
 from app.web.published import Published
 
 
@@ -25,6 +28,18 @@ def outcome(published: Published, participant: Participant) -> actions.Outcome:
         passes_from=passes_from(verdict),
         is_over=published.interviewer.interview(participant).step is None,
     )
+
+
+def participant_of(
+    published: Published, screening: Screening, raw: Mapping[str, Any], dates: Mapping[str, date | None] | None = None
+) -> Participant:
+    """The participant of a screening with these raw answers, and these dates in place of its own.
+
+    Raises InvalidParticipant.
+    """
+    days = {name: getattr(screening, name) for name in ANCHORS} | dict(dates or {})
+    body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
+    return published.read({**body, "answers": raw}, screening.as_of)
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from datetime import timedelta
 import httpx
 import pytest
 from people import Person, begin, hire, site_ids
-from serving import NOW, Client, load_built_in, settings
+from serving import NOW, Client, settings
 from sqlalchemy import select
+from sqlalchemy.engine import URL
 
 from app import actions
 from app.main import create_app
@@ -26,9 +27,7 @@ ABOUT = "questions/country+birth_date+sex+weight_kg"
 class Desk:
     """The application for one test, with its clock, and people of two sites."""
 
-    def __init__(self, database: Database) -> None:
-        url = database.engine.url
-        load_built_in(url)
+    def __init__(self, url: URL) -> None:
         self.now = NOW
         self.database = Database(url, secret(settings(url), "audit"))
         self.client = Client(create_app(settings(url), now=lambda: self.now, strict_templates=True))
@@ -67,12 +66,12 @@ class Desk:
 
 
 def hidden(page: str) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="(seen|version)" value="([^"]*)"', page))
+    return dict(re.findall(r'<input type="hidden" name="(seen|version|once)" value="([^"]*)"', page))
 
 
 @pytest.fixture
-def desk(database: Database) -> Iterator[Desk]:
-    desk = Desk(database)
+def desk(loaded: URL) -> Iterator[Desk]:
+    desk = Desk(loaded)
     yield desk
     desk.client.close()
     desk.database.close()
