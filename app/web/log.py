@@ -230,7 +230,6 @@ class Link:
     words: str
     number: int | None = None
     is_here: bool = False
-    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -344,6 +343,7 @@ def _list_view(
     after: str,
 ) -> ListView:
     given = asked.given
+    here = {name: given[name] for name in asked.filters}
     may_export = who.may("screening:export", asked.place.id)
     downloads = [Link(asked.url(f"/screenings/export.{form}"), said) for form, said in EXPORTS.items()]
     return ListView(
@@ -352,7 +352,7 @@ def _list_view(
         sites=sites_of(asked),
         saved=_saved(asked, today),
         states=[
-            Link(asked.url(status=state), _(STATUS_WORDS[state]), states[state], given.get("status") == state, state)
+            Link(asked.only(status=state), _(STATUS_WORDS[state]), states[state], here == {"status": state})
             for state in STATUSES
             if state in states
         ],

@@ -225,7 +225,9 @@ def serving(url: URL) -> Iterator[tuple[str, int]]:
         "PRESCREEN_IDLE_MINUTES": "600",
     }
     command = [sys.executable, "-m", "app", "serve", "--port", "0"]
-    process = subprocess.Popen(command, cwd=HERE.parents[1], env=env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=HERE.parents[1], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert process.stdout is not None
     try:
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
