@@ -302,7 +302,7 @@ def test_a_csv_holds_what_the_list_shows(busy: Site) -> None:
     assert {len(row) for row in (head, *rows, footer)} == {len(HEAD)}
 
 
-def test_every_export_is_recorded_and_names_its_entry(busy: Site) -> None:
+def test_P22_every_export_and_print_is_recorded_and_names_its_entry(busy: Site) -> None:
     first = lines(busy.get("/screenings/export.csv?status=excluded&subject=A"))[-1][0]
     busy.get("/screenings/export.xlsx")
     page = busy.get("/screenings/print?month=2026-11").text
