@@ -20,7 +20,7 @@ from xlsxwriter import Workbook
 
 from app import actions
 from app.access import Principal
-from app.errors import Forbidden, Invalid
+from app.errors import Forbidden
 from app.lifecycle import REASONS, STATUS_WORDS
 from app.rules import words
 from app.rules.words import ENGLISH, _, date_words, speaking
@@ -29,7 +29,7 @@ from app.store.db import ReadSession
 from app.store.log import Entry
 from app.web.access import need
 from app.web.deps import App
-from app.web.log import FILTERS, Asked, Link, month_words, place_words, read, row_view, titles_of
+from app.web.log import FILTERS, Asked, Link, month_words, place_words, read, row_view, sound, titles_of
 from app.web.pages import Parts
 from app.web.published import Published
 from app.web.site import site_page
@@ -120,9 +120,7 @@ def asked_of(app: App, session: ReadSession, request: Request, who: Principal, b
     asked = read(app, session, request, who, base)
     if not who.may("screening:export", asked.place.id):
         raise Forbidden("the permission is missing at this site")
-    if asked.errors:
-        raise Invalid(list(asked.errors.items()))
-    return asked
+    return sound(asked)
 
 
 def _sent(file: IO[bytes]) -> Iterator[bytes]:

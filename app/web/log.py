@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from app import actions
 from app.access import Principal, Sites
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.lifecycle import BY_VERDICT, LEFT, REACHED, REASONS, STAGES, STATUS_WORDS, STATUSES, VERDICTS, funnel
 from app.rules import words
 from app.rules.calendar import read_date
@@ -45,6 +45,7 @@ MONTH = re.compile(r"(20[0-9]{2}|21[0-9]{2})-(0[1-9]|1[0-2])")
 FILTERS = ("status", "verdict", "criterion", "assigned", "month", "from", "to", "subject")
 CARRIED = ("site", *FILTERS, "sort")
 Choices = list[tuple[str, str]]
+ALL = "all"  # their sites, in the figures
 
 
 # WHAT IS ASKED FOR
@@ -84,12 +85,14 @@ class Asked:
         return with_query(base or self.base, ({"site": self.given["site"]} if "site" in self.given else {}) | fields)
 
 
-def read(app: App, session: ReadSession, request: Request, who: Principal, base: str) -> Asked:
-    """What a request for the log asks for. NotFound where they may not see the site."""
+def read(
+    app: App, session: ReadSession, request: Request, who: Principal, base: str, *, anywhere: bool = False
+) -> Asked:
+    """What a request for the log asks for; `anywhere`: at all their sites too. NotFound where they may not see it."""
     given = {name: text.strip() for name, text in request.query_params.items() if text.strip()}
     places = log.places(session, app.nct_id, who.sites("screening:read"))
     wanted = given.get("site")
-    place = next((one for one in places if wanted in (None, one.number)), None)
+    place = next((one for one in places if wanted in (None, one.number) or (anywhere and wanted == ALL)), None)
     if place is None:
         raise NotFound("no such site")
     reading = _Reading(given, {})
@@ -105,6 +108,13 @@ def read(app: App, session: ReadSession, request: Request, who: Principal, base:
         sort=reading.sort(),
     )
     return Asked(base, place, places, given, reading.within_month(found), reading.errors)
+
+
+def sound(asked: Asked) -> Asked:
+    """The same. Invalid where something in it is wrong."""
+    if asked.errors:
+        raise Invalid(list(asked.errors.items()))
+    return asked
 
 
 @dataclass(frozen=True)
@@ -220,7 +230,6 @@ class Link:
     words: str
     number: int | None = None
     is_here: bool = False
-    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -279,15 +288,17 @@ def show_log(app: Parts, who: Reader, request: Request) -> Response:
         names = dict(people) | accounts.names(session, {e.assigned_to for e in listed.entries if e.assigned_to})
         months = log.months(session, asked.sites)
     titles = titles_of(app)
+    view = _list_view(asked, who, listed, states, people, months, titles, app.today(), after)
+    fields = [*view.first, *view.more]
     return site_page(
         app,
         request,
         who,
         "log.html",
         422 if asked.errors else 200,
-        view=_list_view(asked, who, listed, states, people, months, titles, app.today(), after),
+        view=view,
         rows=[row_view(entry, titles, names, app.today()) for entry in listed.entries],
-        errors=asked.errors,
+        errors={one.name: _("{label}: {value}", label=one.label, value=one.error) for one in fields if one.error},
     )
 
 
@@ -332,6 +343,7 @@ def _list_view(
     after: str,
 ) -> ListView:
     given = asked.given
+    here = {name: given[name] for name in asked.filters}
     may_export = who.may("screening:export", asked.place.id)
     downloads = [Link(asked.url(f"/screenings/export.{form}"), said) for form, said in EXPORTS.items()]
     return ListView(
@@ -340,7 +352,7 @@ def _list_view(
         sites=sites_of(asked),
         saved=_saved(asked, today),
         states=[
-            Link(asked.url(status=state), _(STATUS_WORDS[state]), states[state], given.get("status") == state, state)
+            Link(asked.only(status=state), _(STATUS_WORDS[state]), states[state], here == {"status": state})
             for state in STATUSES
             if state in states
         ],
@@ -447,7 +459,7 @@ def change_calendar(app: Parts, who: Reader, posted: Posted, request: Request) -
 
 def _waiting_page(app: App, who: Principal, request: Request, token: str = "") -> Response:
     with app.database.read() as session:
-        asked = read(app, session, request, who, "/screenings/waiting")
+        asked = sound(read(app, session, request, who, "/screenings/waiting"))
         after = request.query_params.get("after", "")
         listed = log.waiting(session, asked.sites, asked.filter.assigned_to, after)
         missing = log.missing(session, asked.sites, [entry.id for entry in listed.entries])
@@ -516,10 +528,10 @@ class BarView:
 def show_charts(app: Parts, who: Reader, request: Request) -> Response:
     """The funnel and the criteria that exclude, of a site or of all sites where they work, and of a month or of all."""
     with app.database.read() as session:
-        asked = read(app, session, request, who, "/screenings/charts")
-        is_all = request.query_params.get("scope") == "all" and len(asked.places) > 1
+        asked = sound(read(app, session, request, who, "/screenings/charts", anywhere=True))
+        is_all = asked.given.get("site") == ALL
         sites = frozenset(place.id for place in asked.places) if is_all else asked.sites
-        month = None if "month" in asked.errors else asked.given.get("month")
+        month = asked.given.get("month")
         states = log.counts(session, sites, "status", month)
         by_any, by_first = (log.counts(session, sites, measure, month) for measure in ("any", "first"))
         months = log.months(session, sites)
@@ -538,7 +550,7 @@ def show_charts(app: Parts, who: Reader, request: Request) -> Response:
         else place_words(asked.place),
         period=period,
         places=places,
-        chosen={"site": asked.place.number, "month": month or "", "scope": "all" if is_all else ""},
+        chosen={"site": ALL if is_all else asked.place.number, "month": month or ""},
         months=[(one, month_words(one)) for one in months],
     )
 

@@ -22,7 +22,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -225,7 +225,9 @@ def serving(url: URL) -> Iterator[tuple[str, int]]:
         "PRESCREEN_IDLE_MINUTES": "600",
     }
     command = [sys.executable, "-m", "app", "serve", "--port", "0"]
-    process = subprocess.Popen(command, cwd=HERE.parents[1], env=env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=HERE.parents[1], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert process.stdout is not None
     try:
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
@@ -273,31 +275,63 @@ PAGES = {
 }  # fmt: skip
 
 
-def timed(browser: httpx.Client, path: str) -> float:
-    """Milliseconds until the whole page is there: processor time and waiting, of the server and of the database."""
-    start = time.perf_counter()
-    answer = browser.get(path)
-    spent = (time.perf_counter() - start) * 1e3
-    assert answer.status_code == 200, (path, answer.status_code)
-    return spent
+class Meter:
+    """What the server and its database spend on a page, in milliseconds of processor time, and how long it takes."""
+
+    def __init__(self, server: int, database: str) -> None:
+        self.server, self.database = server, database
+
+    def read(self) -> float:
+        """Milliseconds on a processor so far: of all threads of the server, and of the database's processes for it."""
+        return sum(_on_processor(pid) for pid in (self.server, *_backends(self.database)))
+
+    def page(self, browser: httpx.Client, path: str) -> tuple[float, float]:
+        """What one page takes: processor time, and time until it is there."""
+        before, start = self.read(), time.perf_counter()
+        answer = browser.get(path)
+        spent = (time.perf_counter() - start) * 1e3
+        assert answer.status_code == 200, (path, answer.status_code)
+        return self.read() - before, spent
 
 
-def one_at_a_time(full: httpx.Client, empty: httpx.Client, names: dict[str, str], turns: int) -> list[tuple[str, ...]]:
+def _on_processor(pid: int) -> float:
+    """By the scheduler's account; how long a thread waited for its turn on a busy machine is not in it."""
+    spent = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread that ended
+            spent += int(task.read_text().split()[0])
+    return spent / 1e6
+
+
+def _backends(database: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes()
+            if line.startswith(b"postgres:") and database.encode() in line:
+                found.append(int(path.parent.name))
+    return found
+
+
+def one_at_a_time(
+    meter: Meter, full: httpx.Client, empty: httpx.Client, names: dict[str, str], turns: int
+) -> list[tuple[str, ...]]:
     """Each page of the large site against the same page of a site without a screening, in turns."""
     paths = {what: path.format(**names) for what, path in PAGES.items()}
     paths["A page deep in the list"] = deep(full)
-    spent: dict[str, list[tuple[float, float]]] = {what: [] for what in paths}
+    spent: dict[str, list[tuple[tuple[float, float], tuple[float, float]]]] = {what: [] for what in paths}
     for turn in range(turns + 2):
         for what, path in paths.items():
-            bare = path.partition("?")[0]
-            pair = timed(empty, bare), timed(full, path)
+            pair = meter.page(empty, path.partition("?")[0]), meter.page(full, path)
             if turn >= 2:  # what is remembered is warm then
                 spent[what].append(pair)
-    rows = []
-    for what, pairs in spent.items():
-        nothing, something = (median(one[side] for one in pairs) for side in (0, 1))
-        rows.append((what, f"{nothing:.1f}", f"{something:.1f}", f"{something / nothing:.2f}"))
-    return rows
+    return [(what, *_row(pairs)) for what, pairs in spent.items()]
+
+
+def _row(pairs: Sequence[tuple[tuple[float, float], tuple[float, float]]]) -> Iterator[str]:
+    for unit in (0, 1):
+        nothing, something = (median(pair[side][unit] for pair in pairs) for side in (0, 1))
+        yield from (f"{nothing:.1f}", f"{something:.1f}", f"{something / nothing:.2f}")
 
 
 def deep(browser: httpx.Client) -> str:
@@ -377,7 +411,6 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--requests", type=int, default=20)
-    parser.add_argument("--plans", action="store_true", help="print how PostgreSQL answers the slowest lists")
     wanted = parser.parse_args()
     now = clock()
     with postgresql() as url:
@@ -407,11 +440,12 @@ def main() -> int:
         )
         tokens = [hire(database, f"person{n}", sites[1 + n % (len(sites) - 1)], now) for n in range(wanted.people)]
         try:
-            with serving(url) as (address, _):
+            with serving(url) as (address, server):
+                meter = Meter(server, str(url.database))
                 with client(address, everybody) as full, client(address, nobody) as empty:
-                    print("\n| Page of a site with 60 % of all screenings | site without any, ms | ms | Ratio |")
-                    print("| --- | ---: | ---: | ---: |")
-                    for row in one_at_a_time(full, empty, names, wanted.turns):
+                    print("\n| Page | CPU, empty, ms | CPU, ms | Ratio | elapsed, empty, ms | elapsed, ms | Ratio |")
+                    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+                    for row in one_at_a_time(meter, full, empty, names, wanted.turns):
                         print(f"| {' | '.join(row)} |")
                 print(f"\n| {wanted.people} coordinators at once | |")
                 print("| --- | ---: |")

@@ -205,6 +205,15 @@ def test_what_the_address_cannot_mean_is_named(busy: Site, query: str, said: str
     assert subjects(page) == []
 
 
+@pytest.mark.parametrize(
+    "path", ["waiting?assigned=you", "charts?month=2026-13", "print?from=x", "export.xlsx?sort=luck"]
+)
+def test_every_page_of_the_log_names_what_it_cannot_mean(busy: Site, path: str) -> None:
+    assert busy.get(f"/screenings/{path}").status_code == 422
+    assert busy.get("/screenings?site=all").status_code == 404
+    assert busy.events("log.exported") == []
+
+
 def test_pages_lead_on_to_every_screening_once(site: Site) -> None:
     for number in range(120):
         site.begins(f"S-{number:03}")
@@ -265,8 +274,8 @@ def test_bars_count_any_and_first_reasons(busy: Site) -> None:
 
 
 def test_all_sites_together_are_those_of_the_person(busy: Site) -> None:
-    assert "All 2 sites: 6 screenings" in busy.get("/screenings/charts?scope=all", busy.cy).text
-    assert "6 screenings" not in busy.get("/screenings/charts?scope=all").text
+    assert "All 2 sites: 6 screenings" in busy.get("/screenings/charts?site=all", busy.cy).text
+    assert "6 screenings" not in busy.get("/screenings/charts?site=all").text
 
 
 # WHAT IS TAKEN OUT
@@ -293,7 +302,7 @@ def test_a_csv_holds_what_the_list_shows(busy: Site) -> None:
     assert {len(row) for row in (head, *rows, footer)} == {len(HEAD)}
 
 
-def test_every_export_is_recorded_and_names_its_entry(busy: Site) -> None:
+def test_P22_every_export_and_print_is_recorded_and_names_its_entry(busy: Site) -> None:
     first = lines(busy.get("/screenings/export.csv?status=excluded&subject=A"))[-1][0]
     busy.get("/screenings/export.xlsx")
     page = busy.get("/screenings/print?month=2026-11").text
