@@ -458,7 +458,10 @@ def prove_page(app: App, request: Request, who: Principal, to: str, status: int 
 def prove_again(app: Parts, who: Self, posted: Posted, request: Request) -> Response:
     """Take password and code from somebody who is signed in."""
     to = back_to(text(posted, "to"))
-    if not entry.prove_again(app, request, who, text(posted, "password"), text(posted, "code")):
+    token = entry.prove_again(app, request, who, text(posted, "password"), text(posted, "code"))
+    if token is None:
         wrong = _("The password or the code is not right, or the code was used before")
         return prove_page(app, request, who, to, 422, errors={"password": wrong})
-    return RedirectResponse(to or "/account?done=proved", 303)
+    response = RedirectResponse(to or "/account?done=proved", 303)
+    entry.keep_session(response, request, token)
+    return response

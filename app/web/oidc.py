@@ -239,8 +239,10 @@ def proved(app: App, request: Request, journey: Journey, subject: str) -> Respon
         if (account.issuer, account.subject) != (app.settings.oidc_issuer, subject):
             raise Refused(_(REFUSED))
         this = token_hash(entry.token_of(request))
-        actions.prove_again(session, account=account, token_hash=this, by="organisation", at=app.clock())
-    return RedirectResponse(journey.to or "/account?done=proved", 303)
+        token = actions.prove_again(session, account=account, token_hash=this, by="organisation", at=app.clock())
+    response = RedirectResponse(journey.to or "/account?done=proved", 303)
+    entry.keep_session(response, request, token)
+    return response
 
 
 def failed(app: App, request: Request, message: str, status: int = 422) -> Response:

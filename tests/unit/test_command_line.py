@@ -89,6 +89,36 @@ def give(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
 # SCREEN
 
 
+ADA = ("--name", "Ada Byron", "--role")
+
+
+def test_P29_invite_makes_the_first_account_and_prints_a_link_that_is_good_once(run: Run) -> None:
+    ran = run("invite", "ada", *ADA, "administrator", "--url", "https://prescreen.example.org/")
+    assert (ran.status, ran.err) == (0, "")
+    link, told = ran.out.splitlines()
+    assert re.fullmatch(r"https://prescreen\.example\.org/invite/[\w-]{43}", link)
+    assert told.startswith("It is good once, until ") and told.endswith(" UTC, for Ada Byron (ada).")
+    again = run("invite", "ada", "--role", "coordinator", "--site", "8400002")
+    assert again.status == 0 and again.out.startswith("http://127.0.0.1:8000/invite/")
+    assert run("invite", "ada").out.splitlines()[0] != again.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("ada",), ["name: is needed for a new account; role: is needed for a new account"]),
+        (("ada", *ADA, "coordinator"), ["site: must be given for the role coordinator"]),
+        (("ada", *ADA, "auditor", "--site", "8400002"), ["site: must not be given for the role auditor"]),
+        (("a b", *ADA, "auditor"), ["login: must be 3 to 100 letters, digits or . _ @ + -, beginning with"]),
+        (("ada", *ADA, "coordinator", "--site", "1"), ["site: must be one of the trial's: 8400002, "]),
+    ],
+)
+def test_invite_names_what_is_wrong(run: Run, options: tuple[str, ...], complaint: list[str]) -> None:
+    ran = run("invite", *options)
+    assert (ran.status, ran.out) == (1, "")
+    assert [line[: len(text)] for line, text in zip(ran.lines, complaint, strict=True)] == complaint
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_screen(run: Run, tmp_path: Path, case: dict[str, Any]) -> None:
     path = participant(tmp_path, case)
