@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import actions, credentials
-from app.errors import Conflict, Misconfigured, NotFound, NotSignedIn, PrescreenError
+from app.errors import Conflict, Misconfigured, NotFound, NotSignedIn
 from app.rules.words import N_, _
 from app.settings import Settings, secret
 from app.store import accounts
@@ -40,7 +40,7 @@ UNKNOWN = N_("You are not known here. An administrator has to invite you first; 
 TAKEN = N_("This sign-in belongs to another account already.")
 
 
-class Refused(PrescreenError):
+class Refused(Exception):
     """A journey that did not end well; the text is for people."""
 
 

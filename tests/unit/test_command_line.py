@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import URL
 
-from app.__main__ import listen, main, port_number
+from app.__main__ import FIRST_ACCOUNT, listen, main, port_number
 from app.errors import Misconfigured
 from app.rules.protocol import Protocol
 from app.store import migrate
@@ -544,7 +544,7 @@ def test_serve_an_empty_database(start: Start, empty_url: str) -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=15)
     assert process.returncode in (0, -signal.SIGTERM)
-    assert (out, err) == ("", "")
+    assert (out.replace(f"{FIRST_ACCOUNT}\n", ""), err) == ("", "")
 
 
 def test_serve_again_and_twice_at_once(start: Start, empty_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -556,10 +556,23 @@ def test_serve_again_and_twice_at_once(start: Start, empty_url: str, run: Run, m
         assert (status, json.loads(content)["protocol"]["version"]) == (200, 1)
     for process in processes:
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=15) == ("", "")
+        out, err = process.communicate(timeout=15)
+        assert (out.replace(f"{FIRST_ACCOUNT}\n", ""), err) == ("", "")
         assert process.returncode in (0, -signal.SIGINT)
     monkeypatch.setenv("PRESCREEN_DATABASE_URL", empty_url)
     assert run("load").out == "Version 1 was in force already; nothing changed.\n"
+
+
+def test_P29_the_console_says_how_the_first_account_is_made(start: Start, tmp_path: Path, run: Run) -> None:
+    process = start(f"sqlite:///{tmp_path}/default.sqlite3", "--port", "0")
+    address_of(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"{FIRST_ACCOUNT}\n"
+    assert "python -m app invite LOGIN" in FIRST_ACCOUNT and run("invite", "ada", *ADA, "administrator").status == 0
+    again = start(f"sqlite:///{tmp_path}/default.sqlite3", "--port", "0")
+    address_of(again)
+    again.send_signal(signal.SIGTERM)
+    assert again.communicate(timeout=15)[0] == ""
 
 
 def test_serve_on_a_port_that_is_taken(start: Start, tmp_path: Path) -> None:
