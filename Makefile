@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= auto
 RULE_TESTS := tests/spec tests/unit tests/test_cases.py tests/generative
 
-.PHONY: run test lint check bench mutation criteria messages clean
+.PHONY: run test lint check bench mutation criteria messages promises trace faults hostile clean
 
 run: .venv/run
 	$(BIN)/python -m app serve
@@ -35,6 +35,20 @@ mutation: .venv/mutation
 
 criteria: .venv/test
 	$(BIN)/python docs/make_criteria.py
+
+# What is promised, and which tests show it: the page, and how many have a test.
+promises: .venv/test
+	$(BIN)/python docs/make_promises.py
+
+trace: .venv/test
+	$(BIN)/python docs/make_promises.py --trace
+
+# Deliberate faults, each in a copy of the tree: the suite must notice every one.
+faults: .venv/test
+	$(BIN)/python -m tests.faults
+
+hostile: .venv/test
+	$(BIN)/python -m tests.long.hostile --requests 1000000
 
 # The interface's messages and the trial's texts in every language: collects what is new, marks what is outdated.
 messages: .venv/test

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import socket
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy.exc import DBAPIError
 
-from app import actions
+from app import actions, logs
 from app.access import ROLES
 from app.errors import Conflict, Invalid, Misconfigured, PrescreenError
 from app.languages import LANGUAGES
@@ -29,15 +28,17 @@ from app.rules.participant import InvalidParticipant, read_participant
 from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.verdict import Verdict
 from app.settings import Settings, secret
-from app.store import accounts, migrate, queries
+from app.store import accounts, audit, backup, migrate, queries
 from app.store.db import Database, ReadSession, WriteSession
 from app.store.models import Account
 from app.trials import BUILT_IN, Trial, read_acknowledged, read_trial
 from app.trials.translations import Translation, problems, read_translations, update_translations
 from app.web.body import parse_json
 from app.web.published import Published, prepare
+from app.web.replay import replay
 
 ACTOR = "command line"
+TOLD_AT_MOST = 20
 FIRST_ACCOUNT = "Nobody has an account yet. The first one: python -m app invite LOGIN --name NAME --role administrator"
 
 
@@ -45,19 +46,23 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
     """Serve the application; an empty database is migrated and gets the built-in trial first."""
     with closing(opened(settings)) as database:
         migrate.upgrade(database.engine)
+        _check_key(database)
         _load(database, BUILT_IN, only_if_none=True)
         with database.write() as session:
             actions.purge_expired(session, at=clock(), actor=ACTOR)
+            actions.forget_submissions(session, at=clock())
         with database.read() as session:
-            is_first = not accounts.has_accounts(session)
+            head, is_first = audit.head(session), not accounts.has_accounts(session)
     with listen(options.host or settings.host, settings.port if options.port is None else options.port) as listening:
         host, port = listening.getsockname()[:2]
         print(f"Prescreen is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+        print(f"The audit trail ends with {head}", flush=True)
         if is_first:
             print(FIRST_ACCOUNT, flush=True)
         config = uvicorn.Config(
             create_app(settings),
-            access_log=False,
+            access_log=False,  # it names addresses, which hold tokens; app.web.watch logs requests
+            log_config=None,
             log_level="warning",
             server_header=False,
             h11_max_incomplete_event_size=32_768,
@@ -178,6 +183,79 @@ def told(verdict: Verdict, published: Published) -> list[str]:
     return lines
 
 
+def verify_audit(options: argparse.Namespace, settings: Settings) -> int:
+    """Walk the audit trail and name the first entry that is broken; --expect shows whether its end was cut off."""
+    expect = audit.anchor(options.expect) if options.expect else None
+    with closing(opened(settings)) as database, database.read() as session:
+        found = audit.verify(session, database.audit_key, expect)
+    return _told(found)
+
+
+def _told(found: audit.Verified) -> int:
+    for seq in found.backwards[:TOLD_AT_MOST]:
+        print(f"note: the time of entry {seq} is before that of the entry before it")
+    if found.fault is not None:
+        print(f"BROKEN: entry {found.fault.seq} {found.fault.problem}")
+        print(f"The {found.number} entries before it are whole.")
+        return 1
+    before = f", of which {found.sealed} from before the chain" if found.sealed else ""
+    print(f"The audit trail is whole: {found.number} entries{before}, {found.redacted} contents redacted.")
+    print(f"It ends with {found.head}")
+    return 0
+
+
+def audit_head(options: argparse.Namespace, settings: Settings) -> int:
+    """Print where the audit trail ends. Kept elsewhere, it shows later that nothing before it changed."""
+    with closing(opened(settings)) as database, database.read() as session:
+        print(audit.head(session))
+    return 0
+
+
+def replay_verdicts(options: argparse.Namespace, settings: Settings) -> int:
+    """Work every stored verdict out again and compare it, byte for byte, with what is stored."""
+    different = number = 0
+    with closing(opened(settings)) as database:
+        for name, difference in replay(database):
+            number += 1
+            different += bool(difference)
+            if difference and different <= TOLD_AT_MOST:
+                print(f"screening {name}: {difference}")
+    print(f"{number} stored verdicts were worked out again; {different} differ.")
+    return 1 if different else 0
+
+
+def back_up(options: argparse.Namespace, settings: Settings) -> int:
+    """Copy the database into a new file while it is in use."""
+    backup.backup(settings.database_url, options.file)
+    print(f"{options.file} holds the database as it was at this moment. The key of the audit trail is not in it.")
+    return 0
+
+
+def restore(options: argparse.Namespace, settings: Settings) -> int:
+    """Bring a backup back into an empty place, and look it over: schema, references, audit trail, numbers of rows."""
+    expect = audit.anchor(options.expect) if options.expect else None
+    backup.restore(settings.database_url, options.file)
+    with closing(opened(settings)) as database:
+        was = migrate.current(database.engine)
+        migrate.upgrade(database.engine)
+        print(f"The schema is at {migrate.current(database.engine)} (in the backup: {was}).")
+        with database.read() as session:
+            for table, rows in audit.counts(session):
+                print(f"{rows:>9}  {table}")
+            found = audit.verify(session, database.audit_key, expect)
+    return _told(found)
+
+
+def _check_key(database: Database) -> None:
+    """Refuse to go on with another key than before: the audit trail would break."""
+    with database.read() as session:
+        if not audit.fits(session, database.audit_key):
+            raise Misconfigured(
+                "the last entry of the audit trail was not made with this key: PRESCREEN_KEY or PRESCREEN_KEY_FILE must"
+                " give the one that this database has been used with; `audit verify` tells more"
+            )
+
+
 def invite(options: argparse.Namespace, settings: Settings) -> int:
     """Print a one-time link with which somebody sets their password; their account is made where there is none."""
     with closing(opened(settings)) as database:
@@ -226,12 +304,12 @@ def opened(settings: Settings) -> Database:
 
 
 def _load(database: Database, path: Path, only_if_none: bool = False) -> tuple[int, bool]:
-    trial, protocol = read_trial(path)
-    if only_if_none:
+    if only_if_none:  # looked up first, since reading the file takes a second
         with database.read() as session:
-            present = queries.versions(session, trial.nct_id)
+            present = queries.versions(session, NCT_ID)
         if present:
             return present[-1].version, False
+    trial, protocol = read_trial(path)
     translations = read_translations(path, protocol)
     try:
         return _publish(database, trial, protocol, translations)
@@ -299,16 +377,40 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print the result of the API")
     one.add_argument("--trial", type=Path, default=BUILT_IN, help="the trial's file (the built-in one)")
     one.set_defaults(run=screen)
+
+    _add_audit(commands.add_parser("audit", help="look the audit trail over"))
+
+    one = commands.add_parser("replay", help="work stored verdicts out again", description=replay_verdicts.__doc__)
+    one.add_argument("--all", action="store_true", required=True, help="every stored verdict, quick checks too")
+    one.set_defaults(run=replay_verdicts)
+
+    one = commands.add_parser("backup", help="copy the database while it is in use", description=back_up.__doc__)
+    one.add_argument("file", type=Path, help="the file to make")
+    one.set_defaults(run=back_up)
+
+    one = commands.add_parser("restore", help="bring a backup back, and check it", description=restore.__doc__)
+    one.add_argument("file", type=Path, help="a file that `backup` made")
+    one.add_argument("--expect", metavar="SEQ:HASH", help="an entry of the audit trail that must be there")
+    one.set_defaults(run=restore)
     return made
+
+
+def _add_audit(made: argparse.ArgumentParser) -> None:
+    commands = made.add_subparsers(required=True, metavar="WHAT")
+    one = commands.add_parser("verify", help="name the first broken entry", description=verify_audit.__doc__)
+    one.add_argument("--expect", metavar="SEQ:HASH", help="an entry that must be there, as `audit head` printed it")
+    one.set_defaults(run=verify_audit)
+    one = commands.add_parser("head", help="print where it ends", description=audit_head.__doc__)
+    one.set_defaults(run=audit_head)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: the input or the database is at fault; 2: the call was wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     options = parser().parse_args(arguments)
     try:
-        status: int = options.run(options, Settings.from_environment(os.environ))
+        settings = Settings.from_environment(os.environ)
+        logs.configure(settings.log_level, settings.log_format)
+        status: int = options.run(options, settings)
         return status
     except InvalidParticipant as error:
         for fact, message in error.complaints:

@@ -92,3 +92,38 @@ def needs_reason(before: str, after: str) -> bool:
 def by_verdict(verdict: str, is_over: bool) -> str:
     """The state that a verdict means; an undetermined one is pre-screening until the questions are over."""
     return "pre_screening" if verdict == "undetermined" and not is_over else verdict
+
+
+# THE FUNNEL of the charts, by the state that a screening is in now.
+
+STAGES: Final[Mapping[str, str]] = {
+    "screened": N_("Screened"),
+    "decided": N_("Decided"),
+    "likely_eligible": N_("Likely eligible"),
+    "consented": N_("Consented"),
+    "enrolled": N_("Enrolled"),
+}
+# How far a screening in each state has come; the state alone says no more. Whoever was asked for consent counts as
+# likely eligible, whatever the verdict then was; whoever withdrew counts as consented, also after enrolment.
+REACHED: Final[Mapping[str, str]] = {
+    "pre_screening": "screened",
+    "undetermined": "screened",
+    "excluded": "decided",
+    "likely_eligible": "likely_eligible",
+    "declined": "likely_eligible",
+    "consented": "consented",
+    "screen_failure": "consented",
+    "withdrawn": "consented",
+    "enrolled": "enrolled",
+}
+LEFT: Final = ("excluded", "declined", "screen_failure", "withdrawn")  # those of the other states can still go on
+WAITING: Final = ("pre_screening", "undetermined")  # something has to be answered before there is a verdict
+
+
+def funnel(by_state: Mapping[str, int]) -> dict[str, int]:
+    """How many came at least as far as each stage."""
+    order = list(STAGES)
+    return {
+        stage: sum(number for state, number in by_state.items() if order.index(REACHED[state]) >= order.index(stage))
+        for stage in order
+    }

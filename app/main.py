@@ -1,5 +1,6 @@
 """The application, put together. The only place where things are wired, and where the clock is read."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,12 +11,32 @@ from starlette.staticfiles import StaticFiles
 
 from app.settings import Settings, secret
 from app.store.db import Database
-from app.web import access, accounts, administration, api, errors, oidc, pages, service
+from app.web import (
+    access,
+    accounts,
+    administration,
+    api,
+    calendar_feed,
+    errors,
+    exports,
+    history,
+    log,
+    oidc,
+    pages,
+    screenings,
+    screenings_api,
+    service,
+)
 from app.web.deps import App
-from app.web.guard import Guard
+from app.web.direct import direct
+from app.web.guard import AddressLimit, Guard
+from app.web.metrics import Metrics
+from app.web.metrics import router as metrics_router
 from app.web.openapi import Documented
 from app.web.published import Library
+from app.web.rates import Meter
 from app.web.render import STATIC, Pages
+from app.web.watch import Watch
 
 NCT_ID = "NCT05086315"
 
@@ -34,12 +55,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     oidc.require_parts(settings)
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
+    metrics = Metrics(database, library, NCT_ID)
+    by_address = Meter(settings.address_rate_limit, time.time)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         database.close()
 
+    checks = pages.direct.routes if settings.quick_checks else [pages.no_quick_checks]
+    routes = [*api.router.routes, *checks, *screenings_api.router.routes]
     app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
@@ -51,16 +76,24 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
-        middleware=[Middleware(Guard, allowed_origins=settings.allowed_origins)],
+        middleware=[
+            Middleware(Watch, metrics=metrics),
+            *([Middleware(AddressLimit, meter=by_address)] if by_address.is_on else []),
+            Middleware(Guard, direct=direct(routes), allowed_origins=settings.allowed_origins),
+        ],
     )
-    app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID)
+    by_key = Meter(settings.rate_limit, time.time)
+    app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID, by_key)
+    app.state.metrics = metrics
     errors.install(app)
-    if not settings.quick_checks:
-        app.router.routes.append(pages.no_quick_checks)
-    app.router.routes.extend([*api.router.routes, *pages.direct.routes])  # matched at once, with no router of their own
+    app.router.routes.extend(routes)
     app.include_router(service.router)
+    app.include_router(metrics_router)
     for router in (pages.router, accounts.router, oidc.router, administration.router):
         app.include_router(router, include_in_schema=False)
+    for router in (log.router, exports.router, calendar_feed.router, history.router):  # before /screenings/{reference}
+        app.include_router(router, include_in_schema=False)
+    app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import Misconfigured
+from app.logs import FORMATS, LEVELS
 
 PREFIX: Final = "PRESCREEN_"
 DEFAULT_DATABASE_URL: Final = "sqlite:///var/prescreen.sqlite3"
@@ -23,9 +24,19 @@ KEY_BYTES: Final = 32
 
 _POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 _SQLITE = ("sqlite", "sqlite+pysqlite")
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?(?:/[\x21-\x7e]*)?")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
+
+
+class Rate(NamedTuple):
+    """How often something may be asked: so many times within so many seconds."""
+
+    times: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,11 @@ class Settings:
     quick_checks: bool
     idle_minutes: int
     login_hours: int
+    log_level: str
+    log_format: str
+    metrics_token: str = field(repr=False)
+    rate_limit: Rate | None  # for each key of a program
+    address_rate_limit: Rate | None  # of evaluations, which need no key
     base_url: str
     oidc_issuer: str
     oidc_client_id: str
@@ -65,6 +81,11 @@ class Settings:
             quick_checks=read.switch("QUICK_CHECKS", "on"),
             idle_minutes=read.whole("IDLE_MINUTES", 15, 1, 1_440),
             login_hours=read.whole("LOGIN_HOURS", 12, 1, 168),
+            log_level=read.one_of("LOG_LEVEL", LEVELS, "info"),
+            log_format=read.one_of("LOG_FORMAT", FORMATS, "json"),
+            metrics_token=read.token("METRICS_TOKEN"),
+            rate_limit=read.rate("RATE_LIMIT", "600/minute"),
+            address_rate_limit=read.rate("ADDRESS_RATE_LIMIT", "off"),
             base_url=read.address("BASE_URL"),
             oidc_issuer=read.address("OIDC_ISSUER"),
             oidc_client_id=read.with_issuer("OIDC_CLIENT_ID"),
@@ -177,6 +198,27 @@ class _Reader:
         if text not in ("on", "off"):
             self._refuse(name, "must be on or off")
         return text == "on"
+
+    def one_of(self, name: str, accepted: tuple[str, ...], default: str) -> str:
+        text = self.text(name, default).lower()
+        if text not in accepted:
+            self._refuse(name, f"must be {', '.join(accepted[:-1])} or {accepted[-1]}")
+            return default
+        return text
+
+    def token(self, name: str) -> str:
+        text = self.text(name, "")
+        if text and not _TOKEN.fullmatch(text):
+            self._refuse(name, "must be 16 to 200 letters, digits or . _ ~ + / = -")
+            return ""
+        return text
+
+    def rate(self, name: str, default: str) -> Rate | None:
+        text = self.text(name, default).lower()
+        found = _RATE.fullmatch(text)
+        if found is None and text != "off":
+            self._refuse(name, "must be off, or a number per second, minute or hour, such as 600/minute")
+        return None if found is None else Rate(int(found[1]), _SECONDS[found[2]])
 
     def key(self, name: str) -> str:
         text = self.text(name, "")

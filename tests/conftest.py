@@ -13,7 +13,9 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -138,6 +140,12 @@ def postgresql_url(postgresql_server: URL, postgresql_template: URL) -> Iterator
 def bare_postgresql_url(postgresql_server: URL) -> Iterator[URL]:
     """A PostgreSQL database without a schema."""
     yield from _created(postgresql_server, "")
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(postgresql_server: URL) -> Callable[[str], AbstractContextManager[URL]]:
+    """Makes a PostgreSQL database for a while; the argument says how, for instance from which template."""
+    return partial(contextmanager(_created), postgresql_server)
 
 
 def _created(server: URL, how: str) -> Iterator[URL]:

@@ -78,3 +78,48 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_P18_the_mutation_run_killed_enough_and_lists_what_survived() -> None:
+    page = (DOCS / "mutation.md").read_text()
+    [(killed, mutants)] = re.findall(r"^The run of .*?: ([0-9,]+) of ([0-9,]+) mutants", page, re.MULTILINE)
+    killed, mutants = (int(number.replace(",", "")) for number in (killed, mutants))
+    assert killed / mutants >= 0.95
+    [survived] = re.findall(r"\| all \| [0-9]+ \| [0-9]+ \| ([0-9]+) \|", page)
+    numbers = re.findall(r"^\| \w+ \| `[^`]+` \| ([0-9, ]+) \|", page.partition("## Those")[2], re.MULTILINE)
+    assert sum(len(row.split(",")) for row in numbers) == int(survived)
+
+
+# PROMISES
+
+
+@pytest.fixture
+def made() -> ModuleType:
+    return load(DOCS / "make_promises.py")
+
+
+def test_P36_every_promise_has_a_test_and_every_number_is_a_promise(made: ModuleType) -> None:
+    assert made.faults(made.promises(), made.tests()) == []
+
+
+def test_P36_there_are_thirty_six_and_two_may_wait(made: ModuleType) -> None:
+    promises = made.promises()
+    assert list(promises) == list(range(1, 37))
+    assert {number for number, promise in promises.items() if promise["status"] == "later"} <= {15, 16}
+
+
+def test_P36_the_page_is_the_one_that_they_make(made: ModuleType) -> None:
+    assert (DOCS / "promises.md").read_text() == made.page(), "run `make promises`"
+
+
+def test_P36_a_missing_test_and_a_number_of_none_are_noticed(made: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_some.py").write_text("def test_P1_it_holds(): ...\ndef test_of_P99_nothing(): ...\n")
+    said = {1: {"text": "", "status": "shown"}, 2: {"text": "", "status": "shown"}, 3: {"text": "", "status": "later"}}
+    found = made.tests(folder)
+    assert [re.sub(r",.*", "", fault) for fault in made.faults(said, found)] == [
+        "P99 is no promise",
+        "P2 is named by no test",
+    ]
+    assert made.trace(said, found).startswith("1/3 promises")

@@ -43,6 +43,7 @@ from app.actions.checks import (
     set_dates,
     start_quick_check,
 )
+from app.actions.log import export_log, renew_calendar, stop_calendar
 from app.actions.protocols import Published, publish_protocol, translate_trial
 from app.actions.record import record
 from app.actions.screenings import (
@@ -52,12 +53,14 @@ from app.actions.screenings import (
     assign,
     erase_note,
     look_again,
+    read_audit,
     redact,
     set_status,
     sign_verdict,
     start_screening,
     view_screening,
 )
+from app.actions.submissions import forget_submissions, keep_submission
 
 __all__ = [
     "INVITED_FOR",
@@ -83,18 +86,23 @@ __all__ = [
     "end_login",
     "end_logins",
     "erase_note",
+    "export_log",
     "forget_answer",
+    "forget_submissions",
     "give_answers",
     "invite",
+    "keep_submission",
     "look_again",
     "prove_again",
     "publish_protocol",
     "purge_expired",
+    "read_audit",
     "record",
     "record_result",
     "redact",
     "refuse_login",
     "rehash_password",
+    "renew_calendar",
     "renew_recovery_codes",
     "revoke_key",
     "see_key",
@@ -104,6 +112,7 @@ __all__ = [
     "sign_verdict",
     "start_quick_check",
     "start_screening",
+    "stop_calendar",
     "succeed",
     "take_code",
     "take_up_invitation",

@@ -7,7 +7,6 @@ some criterion. "Can change" is decided exactly, by `search`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import sqrt
 from typing import Literal
 
 from app.rules.board import Board
@@ -21,6 +20,7 @@ from app.rules.search import Goal, Grounds, Search
 from app.rules.truth import FALSE
 from app.rules.verdict import Evaluator
 from app.rules.ways import TooMany, Ways
+from app.rules.worth import Worth
 
 Order = Literal["section", "quickest"]
 ORDERS: tuple[Order, ...] = ("section", "quickest")
@@ -64,6 +64,7 @@ class Interviewer:
         self.protocol = evaluator.protocol
         self._world = evaluator.world
         self._board = Board(self.protocol)
+        self._worth = Worth(self.protocol, self._board.evidence)
         self._grounds: Memory[Grounds] = Memory(GROUNDS)
         alternatives = {question.alternative for question in self.protocol.questions}
         self.questions = [question for question in self.protocol.questions if question.key not in alternatives]
@@ -129,7 +130,7 @@ class Interviewer:
             open_ |= entry.mask
         search = Search(grounds, world, known, open_, goal)
         live = [entry for entry in unasked if entry.mask & search.live]
-        return _Look(search, [entry for entry in live if self._may_apply(entry, world, known)])
+        return _Look(search, self._worth, [entry for entry in live if self._may_apply(entry, world, known)])
 
     def _may_apply(self, entry: "_Entry", world: World, known: int) -> bool:
         if entry.out is None:
@@ -168,8 +169,8 @@ class _Entry:
 class _Look:
     """An interview at one point: `possible` are the questions that nothing has ruled out yet."""
 
-    def __init__(self, search: Search, possible: list[_Entry]) -> None:
-        self.search, self.possible = search, possible
+    def __init__(self, search: Search, worth: Worth, possible: list[_Entry]) -> None:
+        self.search, self.worth, self.possible = search, worth, possible
         self._pending = {entry.question.key: entry.mask for entry in possible}
 
     def is_due(self, entry: _Entry) -> bool:
@@ -195,13 +196,8 @@ class _Look:
         return Step(section, (entry.question,))
 
     def _index(self, entry: _Entry) -> float:
-        """How much a question is worth asking now.
-
-        Its likelihood to decide, less where it cannot exclude without other answers, against its burden. That
-        counts by its root, because it is a rough scale, and because one more question is a burden too.
-        """
-        asking = entry.question.asking
-        return asking.decides / sqrt(asking.burden) / (1 + 2 * self.search.beside(entry.mask))
+        """How much a question is worth asking now, against the ways that are left to exclude."""
+        return self.worth.of(entry.mask, self.search.fails)
 
 
 def is_asked(question: Question, participant: Participant) -> bool:

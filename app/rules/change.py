@@ -135,7 +135,7 @@ class Changer:
         timed = [finding for finding in failing if finding.passes_from is not None]
         return Changes(
             reasons=tuple(_reason(finding) for finding in failing),
-            passes_from=passing_together(timed) if timed else None,
+            passes_from=passing_together(timed),
             cohorts=dict(self._in_time(verdict)),
             sets=tuple(self._sets(verdict)),
         )
@@ -155,7 +155,7 @@ class Changer:
     def _holds_until(self, verdict: Verdict) -> date | None:
         """The first later day on which the same answers are not likely eligible any more."""
         context = verdict.context
-        days = {day for unit in self.search.units for day in turning_days(_with(context, unit.cohort), [unit.rule])}
+        days = set(turning_days(context, [unit.rule for unit in self.search.units]))
         for day in sorted(day for day in days if day <= LATEST):
             if self.evaluator.evaluate(_moved(verdict.participant, day)).decision != "likely_eligible":
                 return day
@@ -224,10 +224,6 @@ def _rank(one: Counterfactual) -> tuple[object, ...]:
         len(one.changes),
         sorted(order.index(c.kind) for c in one.changes),
     )
-
-
-def _with(context: Context, cohort: Any) -> Context:
-    return Context(context.protocol, context.world, cohort)
 
 
 def _failing(verdict: Verdict) -> Iterator[Finding]:
@@ -334,7 +330,7 @@ def _turners(rule: Rule, accepted: Accepted, context: Context) -> frozenset[str]
         case InPart(part):
             assert context.cohort is not None
             rules = tuple(of for name, of in context.cohort.parts if name == part)
-            return _turners_of(rules, accepted, FALSE in accepted, context)
+            return _turners(AnyOf(rules), accepted, context)
         case Always():
             return frozenset()
         case ReadingHolds(code):
@@ -348,7 +344,7 @@ def _turners_of(rules: Iterable[Rule], accepted: Accepted, each: bool, context: 
     """Where each rule has to be as accepted, what turns one that is not; where one is enough, what turns any."""
     unmet = [rule for rule in rules if decide(rule, context) not in accepted]
     names = [_turners(rule, accepted, context) for rule in unmet]
-    return min(names, key=len, default=frozenset()) if each else frozenset().union(*names)
+    return min(names, key=len) if each else frozenset().union(*names)
 
 
 # THE SEARCH
@@ -362,13 +358,13 @@ class Changing:
         self._protocol, self._completions = search.protocol, search.completions
         self._dates = Dates(*(world[name] for name in ANCHORS))
         self._settings: dict[str, tuple[Setting, ...]] = {}
-        self._steps = 0
+        self._steps: int  # that are left of the budget, for each search anew
 
     def smallest(self, wanted: Wanted, kinds: frozenset[Kind], most: int = MAX_SIZE) -> list[tuple[Change, ...]]:
         """Smallest sets of at most so many changes of these kinds; at most `MAX_SETS`."""
         found: dict[frozenset[str], tuple[Change, ...]] = {}
         self._steps = BUDGET
-        for size in range(max(1, _apart(self._turning(wanted, kinds, self._world, ()))), most + 1):
+        for size in range(1, most + 1):
             for names, settings in self._of_size(wanted, kinds, size, found):
                 found[names] = self._widened(wanted, settings)
                 if len(found) == MAX_SETS:
@@ -397,19 +393,19 @@ class Changing:
             return
         age = self._completions.ages.get(name)
         if age is not None and value is None and self._world[age] is not None:
-            years = sorted(self._completions.domains.values(age, self._dates), key=float)  # type: ignore[arg-type]
+            years: Sequence[Any] = self._completions.domains.values(age, self._dates)
             yield from (Setting(n, ((age, each),)) for n, each in enumerate(years) if each > self._world[age])
         elif isinstance(self._protocol.question_by_key[name].type, Date):
             yield from self._days(name, value)
         else:
             here = self._completions.alike(self._world)[name]
-            for place, each in enumerate(ordered(self._completions.domains.values(name, self._dates))):
+            for place, each in enumerate(self._completions.domains.values(name, self._dates)):
                 if value is None or self._completions.alike({**self._world, name: each})[name] != here:
                     yield Setting(place, ((name, each),))
 
     def _days(self, name: str, value: PartialDate | None) -> Iterator[Setting]:
         """Days, each the first of those that fall alike. An inexact date is refined; one that time moves, put back."""
-        days: list[PartialDate] = ordered(self._completions.domains.values(name, self._dates))
+        days: Sequence[Any] = self._completions.domains.values(name, self._dates)
         moves = name in self._completions.ages or self._protocol.question_by_key[name].can_change == "time"
         for place, day in enumerate(days):
             ends = days[place + 1].first if place + 1 < len(days) else date.max
@@ -435,8 +431,7 @@ class Changing:
             seen.add(place)
             unmet = self._turning(wanted, kinds, world, names)
             if not unmet:
-                if len(names) == size:
-                    yield names, changed
+                yield names, changed
                 return
             if _apart(unmet) > size - len(names):
                 return
@@ -485,13 +480,3 @@ def _apart(sets: Iterable[list[str]]) -> int:
             taken.update(names)
             count += 1
     return count
-
-
-def ordered(values: Iterable[Any]) -> list[Any]:
-    """Values in their order where they have one: numbers and days."""
-    found = list(values)
-    if all(isinstance(value, PartialDate) for value in found):
-        return sorted(found, key=lambda day: day.first)
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in found):
-        return sorted(found)
-    return found

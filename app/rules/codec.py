@@ -278,11 +278,19 @@ def _asking_to_plain(asking: Asking) -> Plain | None:
     """None for the default weights: a protocol that gives none keeps the hash that it had without them."""
     if asking == Asking():
         return None
+    likely = likely_to_plain(asking)
     return {
-        "decides": _plain_number(asking.decides),
+        **({"likely": likely} if likely else {"decides": _plain_number(asking.decides)}),
         "burden": _plain_number(asking.burden),
         "source": asking.source,
     }
+
+
+def likely_to_plain(asking: Asking) -> list[Any]:
+    """The answers and their shares, as pairs."""
+    return [
+        [list(answer) if isinstance(answer, tuple) else answer, _plain_number(share)] for answer, share in asking.likely
+    ]
 
 
 def criterion_to_plain(criterion: Criterion) -> Plain:
@@ -355,7 +363,16 @@ def _question(fields: "_Fields") -> Question:
 
 
 def _asking(fields: "_Fields") -> Asking:
-    return Asking(fields.number("decides"), fields.number("burden"), fields.text("source"))
+    likely = likely_from_plain(fields.items("likely"), f"{fields.at}.likely")
+    decides = Asking().decides if likely else fields.number("decides")
+    return Asking(decides, fields.number("burden"), fields.text("source"), likely)
+
+
+def likely_from_plain(pairs: list[Any], at: str) -> tuple[tuple[Any, float], ...]:
+    """Answers and their shares. Raises InvalidProtocol where one is no pair."""
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise InvalidProtocol([f"{at}: takes pairs of an answer and its share"])
+    return tuple([(tuple(answer) if isinstance(answer, list) else answer, share) for answer, share in pairs])
 
 
 def _reading(fields: "_Fields") -> Reading:

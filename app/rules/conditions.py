@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from app.rules import explain
-from app.rules.change import Change, Changes, Counterfactual, Reason, Risk, ordered
+from app.rules.change import Change, Changes, Counterfactual, Reason, Risk
 from app.rules.evaluate import Context, World, decide
 from app.rules.exact import Search
 from app.rules.facts import ANCHORS, Choice, Dates, Many, YesNo
@@ -54,7 +54,7 @@ def set_words(change: Change, search: Search, world: World) -> tuple[str, str]:
     question = search.protocol.question_by_key[key]
     places = [setting.place for setting in change.settings]
     dates = Dates(*(world[name] for name in ANCHORS))
-    values = ordered(search.completions.domains.values(key, dates))
+    values: Sequence[Any] = search.completions.domains.values(key, dates)
     falls = _Falls(search, key, dates)
     match question.type:
         case YesNo():
@@ -145,7 +145,8 @@ def _between(protocol: Protocol, limits: Iterable[tuple[Rule, Truth]]) -> str:
             held = leaf.comparison if truth is TRUE else explain.OPPOSITE[leaf.comparison]
             numbers.append((held, leaf.limit))
             fact = leaf.fact
-        elif isinstance(leaf, Elapsed):
+        else:
+            assert isinstance(leaf, Elapsed)
             day = _(explain.ANCHOR_WORDS[leaf.anchor])
             spans.append(_("{span} before {day}", span=explain.span_words(leaf, truth), day=day))
     return listed([*explain.range_words(protocol, fact, explain.tightest(numbers)), *spans]) or _("known")

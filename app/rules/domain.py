@@ -32,7 +32,7 @@ class Domains:
         self._known: Memory[tuple[Value, ...]] = Memory(REMEMBERED)
 
     def values(self, key: str, dates: Dates) -> tuple[Value, ...]:
-        """One value per way in which the question's leaves can be decided together."""
+        """One value per way in which the question's leaves can be decided together; numbers and days in their order."""
         question = self.protocol.question_by_key[key]
         place = (key, dates) if isinstance(question.type, Date) else key
         values = self._known.get(place)

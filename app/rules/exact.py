@@ -61,7 +61,6 @@ class Exactness:
     """Finds exact verdicts under one protocol, and remembers what it found."""
 
     def __init__(self, protocol: Protocol, remember: int = REMEMBERED) -> None:
-        self.protocol = protocol
         self._search = Search(protocol, remember)
 
     def decision(self, verdict: Verdict) -> Decision:
@@ -168,7 +167,7 @@ class Look:
     def __init__(self, search: Search, world: World) -> None:
         self._search, self._world = search, world
         self._dates = Dates(*(world[name] for name in ANCHORS))
-        self._steps = 0
+        self._steps: int  # that are left of the budget, for each search anew
 
     def undecided(self, clauses: Iterable[Clause]) -> list[Clause]:
         """Those of the clauses that are neither satisfied nor violated yet."""
@@ -206,7 +205,7 @@ class Look:
             raise GaveUp
         counts: dict[str, int] = {}
         for clause in lot:
-            for name in self._names(clause, world):
+            for name in sorted(self._names(clause, world)):  # in one order, so that a search gives up alike each time
                 counts[name] = counts.get(name, 0) + 1
         if not counts:
             return True

@@ -100,8 +100,7 @@ def value_words(question: Question, value: Value | None) -> str:
 
 def _with_unit(question: Question, text: str, number: float) -> str:
     type_ = question.type
-    if not isinstance(type_, Integer | Number | Age):
-        return text
+    assert isinstance(type_, Integer | Number | Age)
     return measured(text, type_.unit, number, type_.unit_context)
 
 

@@ -39,6 +39,9 @@ class Dates:
             raise ValueError("first_dose_date is before consent_date")
 
 
+UNDATED = Dates(calendar.EARLIEST, calendar.EARLIEST, calendar.EARLIEST)  # for values that do not depend on them
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One value that a choice accepts, as a person reads it."""

@@ -9,7 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.rules.facts import ANCHORS, Age, Choice, Date, FactType, Integer, Many, Number, YesNo
+from app.rules.facts import (
+    ANCHORS,
+    UNDATED,
+    Age,
+    Choice,
+    Date,
+    FactType,
+    Integer,
+    Many,
+    Number,
+    Refusal,
+    Value,
+    YesNo,
+)
 from app.rules.tree import (
     COMPARISONS,
     FACT_RULES,
@@ -64,14 +77,17 @@ class Section:
 class Asking:
     """When a question is worth asking: what its answer is likely to settle, against what it costs to find out.
 
-    `decides` is how likely the answer is to settle the verdict, above 0 and below 1. `burden` is above 0:
-    about 1 for what is in everybody's head, 3 for the chart, 10 for a new test. `source` says where both
-    come from, or "judgement". They order questions and never change a verdict.
+    `decides` is how likely the answer is one that can exclude, alone or with others, above 0 and below 1.
+    `likely` takes its place where different answers do different things: answers, each with its share of the
+    participants who are asked; of a number, values that stand for those that the rules do not tell apart.
+    `burden` is above 0: about 1 for what is in everybody's head, 3 for the chart, 10 for a new test. `source`
+    says where they come from, or "judgement". They order questions and never change a verdict.
     """
 
     decides: float = 0.1
     burden: float = 3
     source: str = "judgement"
+    likely: tuple[tuple[Value, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +339,7 @@ class _Checker:
             if question.section not in sections:
                 yield f"{at}: no section {question.section}"
             yield from self._type(at, question.type)
-            yield from self._asking(at, question.asking)
+            yield from self._asking(at, question)
             if question.calculator:
                 yield from self._calculator(at, question)
             if question.alternative is not None:
@@ -379,11 +395,33 @@ class _Checker:
         if isinstance(type_, Date) and type_.not_after not in (None, *ANCHORS):
             yield f"{at}: not_after must be one of {', '.join(ANCHORS)}"
 
-    def _asking(self, at: str, asking: Asking) -> Iterator[str]:
+    def _asking(self, at: str, question: Question) -> Iterator[str]:
+        asking = question.asking
         if not (is_number(asking.decides) and 0 < asking.decides < 1):
             yield f"{at}: asking decides must be a number above 0 and below 1"
         if not (is_number(asking.burden) and asking.burden > 0):
             yield f"{at}: asking burden must be a number above 0"
+        yield from self._likely(f"{at}: asking likely", question)
+
+    def _likely(self, at: str, question: Question) -> Iterator[str]:
+        """Answers that the question takes, each once, with shares that make one whole at most."""
+        likely = question.asking.likely
+        if likely and isinstance(question.type, Date):
+            yield f"{at}: is not for a date"
+            return
+        for answer, share in likely:
+            try:
+                question.type.read(list(answer) if isinstance(answer, tuple) else answer, UNDATED)
+            except Refusal as refusal:
+                yield f"{at}: an answer {refusal}"
+                return
+            if not (is_number(share) and 0 < share <= 1):
+                yield f"{at}: a share must be a number above 0, 1 at the most"
+                return
+        if len({answer for answer, _ in likely}) != len(likely):
+            yield f"{at}: names an answer twice"
+        if sum(share for _, share in likely) > 1 + 1e-9:
+            yield f"{at}: the shares come to more than 1"
 
     def _calculator(self, at: str, question: Question) -> Iterator[str]:
         if question.calculator not in CALCULATORS:

@@ -40,8 +40,8 @@ class Standing:
     """How a block stands, and what of its ways is left to be answered."""
 
     truth: Truth
-    holds: Ways
-    fails: Ways
+    holds: Ways = ()
+    fails: Ways = ()
 
 
 class Grounds:
@@ -62,11 +62,11 @@ class Grounds:
 
     def _stand(self, block: Block, known: int, open_: int, world: World) -> Standing:
         if block.is_wide:
-            return Standing(block.truth(self.board.protocol, world), (), ())
+            return Standing(block.truth(self.board.protocol, world))
         if any(not way & ~known for way in block.fails):
-            return Standing(FALSE, (), ())
+            return Standing(FALSE)
         if any(not way & ~known for way in block.holds):
-            return Standing(TRUE, (), ())
+            return Standing(TRUE)
         return Standing(UNKNOWN, self._open(block.holds, known, open_), self._open(block.fails, known, open_))
 
     def left(self, reason: int, known: int, open_: int) -> Ways:
@@ -95,14 +95,6 @@ class Grounds:
                 return False
             way &= ~need
         return True
-
-    def count(self, bits: int) -> int:
-        """How many questions have some of these bits."""
-        number = 0
-        while bits:
-            bits &= ~self.board.evidence.slots[self.slot(bits)].mask
-            number += 1
-        return number
 
     def slot(self, bits: int) -> int:
         """The slot of the lowest bit."""
@@ -133,7 +125,7 @@ class Search:
         if not all(self._holds):
             self._holds = []  # nobody can become eligible any more
         self._found: dict[int, bool] = {}
-        self._steps = 0
+        self._steps: int  # that are left of the budget, for each question anew
 
     @cached_property
     def live(self) -> int:
@@ -178,10 +170,6 @@ class Search:
         self._steps -= 1
         if self._steps < 0:
             raise GaveUp
-
-    def beside(self, mask: int) -> int:
-        """How many other questions it takes, at the least, to exclude with this one; many where it cannot."""
-        return min((self.grounds.count(way & ~mask) for way in self.fails if way & mask), default=9)
 
     # ONE WAY
 

@@ -10,10 +10,9 @@ strong Kleene logic where one of its ways to be true is reached, and false likew
 from collections.abc import Iterable, Iterator
 from functools import reduce
 
-from app.rules.calendar import EARLIEST
 from app.rules.domain import Domains, rules_that_decide
 from app.rules.evaluate import Context, World, decide, leaf_reads, leaves
-from app.rules.facts import ANCHORS, Date, Dates
+from app.rules.facts import ANCHORS, UNDATED, Date, Dates
 from app.rules.memory import Memory
 from app.rules.protocol import Cohort, Protocol
 from app.rules.tree import All, Always, AnyOf, InPart, Not, Rule, Term
@@ -22,7 +21,6 @@ from app.rules.truth import FALSE, TRUE, Truth
 REMEMBERED = 4096
 MOST = 3000  # ways of one rule
 TRIED = 60_000  # pairs of ways put together at a time
-UNDATED = Dates(EARLIEST, EARLIEST, EARLIEST)  # for values that do not depend on them
 
 Ways = tuple[int, ...]
 
@@ -36,7 +34,8 @@ class Slot:
 
     def __init__(self, protocol: Protocol, names: tuple[str, ...], offset: int) -> None:
         self.protocol, self.names, self.offset = protocol, names, offset
-        self.is_dated = False
+        question = protocol.question_by_key.get(names[0])
+        self.is_dated = question is not None and isinstance(question.type, Date)
         self.of_leaf: dict[Rule, tuple[int, int]] = {}
         self.leaves: list[Rule] = []  # told apart one by one, by two bits each
         self.values = self.mask = 0
@@ -47,25 +46,22 @@ class Slot:
     def tell_values(self, told: list[Rule], classes: list[tuple[Truth, ...]]) -> None:
         """Give each value a bit, by how the leaves come out on it, after one that says that it is known."""
         self._told = told
-        bits = [2 << self.offset << number for number in range(len(classes))]
-        self.values = sum(bits)
-        for falls, bit in zip(classes, bits, strict=True):
-            self._classes[falls] = 1 << self.offset | self.values & ~bit
+        bits = {falls: 2 << self.offset << number for number, falls in enumerate(classes)}
+        self.values = sum(bits.values())
+        self._classes = {falls: 1 << self.offset | self.values & ~bit for falls, bit in bits.items()}
         for place, leaf in enumerate(told):
             holds, fails = [
-                sum(bit for falls, bit in zip(classes, bits, strict=True) if falls[place] is not truth)
-                for truth in (TRUE, FALSE)
+                sum(bit for falls, bit in bits.items() if falls[place] is not truth) for truth in (TRUE, FALSE)
             ]
             self.of_leaf[leaf] = 1 << self.offset | holds, 1 << self.offset | fails
         self.mask = 1 << self.offset | self.values
 
     def tell_leaf(self, leaf: Rule) -> None:
         """Give a leaf two bits."""
-        if leaf not in self.of_leaf:
-            bit = 1 << max(self.offset, self.mask.bit_length())
-            self.of_leaf[leaf] = bit, bit << 1
-            self.leaves.append(leaf)
-            self.mask |= bit | bit << 1
+        bit = 1 << max(self.offset, self.mask.bit_length())
+        self.of_leaf[leaf] = bit, bit << 1
+        self.leaves.append(leaf)
+        self.mask |= bit | bit << 1
 
     def shown(self, world: World, dates: Dates) -> int:
         """What an answer that is known shows."""
@@ -113,12 +109,11 @@ class Evidence:
 
     def _add(self, names: tuple[str, ...], rules: list[Rule], others: list[Rule]) -> None:
         slot = Slot(self.protocol, names, self.slots[-1].mask.bit_length() if self.slots else 0)
-        question = self.protocol.question_by_key.get(names[0])
-        slot.is_dated = question is not None and isinstance(question.type, Date)
         if slot.is_dated:
             others = rules + others
         elif rules:
-            values = (True, False) if question is None else self.domains.values(names[0], UNDATED)
+            is_reading = names[0] in self.protocol.reading_by_code
+            values = (True, False) if is_reading else self.domains.values(names[0], UNDATED)
             contexts = [Context(self.protocol, {names[0]: value}) for value in values]
             slot.tell_values(rules, [tuple(decide(leaf, context) for leaf in rules) for context in contexts])
         for leaf in others:
@@ -165,14 +160,15 @@ class Evidence:
             case Not(below):
                 return self.ways(below, not truth, cohort)
             case Term(name):
-                return self.ways(self.protocol.term_by_name[name].rule, truth, cohort)
+                return self.ways(self.protocol.term_by_name[name].rule, truth)
             case All(rules):
                 return self._joined([self.ways(below, truth, cohort) for below in rules], together=truth)
             case AnyOf(rules):
                 return self._joined([self.ways(below, truth, cohort) for below in rules], together=not truth)
             case InPart(part):
-                of_part = [] if cohort is None else [of for name, of in cohort.parts if name == part]
-                return () if cohort is None else self.ways(AnyOf(tuple(of_part)), truth, cohort)
+                if cohort is None:
+                    return ()
+                return self.ways(AnyOf(tuple(of for name, of in cohort.parts if name == part)), truth)
         return (self.slots[self.slot_of[self._names(rule)[0]]].of_leaf[rule][not truth],)
 
     def _joined(self, parts: list[Ways], *, together: bool) -> Ways:

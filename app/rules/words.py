@@ -175,7 +175,7 @@ def measured(text: str, unit: str, number: float, context: str = "") -> str:
 def listed(items: list[str], word: Literal["and", "or"] = "and") -> str:
     """a; a and b; a, b and c."""
     if len(items) < 2:
-        return "".join(items)
+        return commas(items)
     if word == "or":
         return _("{items} or {last}", items=commas(items[:-1]), last=items[-1])
     return _("{items} and {last}", items=commas(items[:-1]), last=items[-1])

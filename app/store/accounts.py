@@ -93,7 +93,8 @@ def account_by_login(session: ReadSession, login: str) -> Account | None:
 
 def names(session: ReadSession, ids: Iterable[int]) -> dict[int, str]:
     """The names of accounts."""
-    return dict(session.execute(select(Account.id, Account.name).where(Account.id.in_(set(ids)))).all())
+    rows = session.execute(select(Account.id, Account.name).where(Account.id.in_(set(ids))))
+    return {one: name for one, name in rows}  # noqa: C416
 
 
 def people_of(session: ReadSession, site_id: int) -> list[tuple[int, str]]:

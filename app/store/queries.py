@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
+from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.rules.protocol import Protocol
-from app.store.db import ReadSession, is_writing
-from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
+from app.store.db import Database, ReadSession, is_writing
+from app.store.models import Answer, Event, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -128,6 +129,29 @@ def _site(row: SiteRow) -> Site:
     return Site(row.number, row.name, row.city, row.region, row.country)
 
 
+class SiteName(NamedTuple):
+    """A site as its people call it."""
+
+    id: int
+    number: str
+    name: str
+
+
+def site_names(session: ReadSession, nct_id: str, sites: Sites) -> list[SiteName]:
+    """Those of the trial's sites that are asked for, in its order."""
+    query = select(SiteRow.id, SiteRow.number, SiteRow.name).join(TrialRow).where(TrialRow.nct_id == nct_id)
+    if sites is not EVERYWHERE:
+        query = query.where(SiteRow.id.in_(sorted(sites)))
+    return [SiteName(*row) for row in session.execute(query.order_by(SiteRow.position))]
+
+
+def was_recorded(session: ReadSession, screening: Screening, actor: str, action: str, since: datetime) -> bool:
+    """Whether somebody did something with a screening since then."""
+    about = Event.subject_type == "screening", Event.subject_id == screening.id
+    query = select(Event.seq).where(*about, Event.actor == actor, Event.action == action, Event.at > since).limit(1)
+    return session.scalar(query) is not None
+
+
 def token_hash(token: str) -> str:
     """What is kept of a token. It has 256 random bits, so a fast hash without salt is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
@@ -152,14 +176,27 @@ _KEPT = (
 )
 
 
-def check(session: ReadSession | Connection, *, token: str, at: datetime) -> Kept:
+def check(session: ReadSession, *, token: str, at: datetime) -> Kept:
     """What the screening that the token opens says, in one query. NotFound if there is none, or it has expired."""
-    rows = session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all()
+    return _kept(session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all())
+
+
+def check_at_once(database: Database, *, token: str, at: datetime) -> Kept:
+    """The same without waiting. NotFound or NotAtOnce."""
+    return _kept(database.glance(_KEPT, {"token_hash": token_hash(token), "at": at}))
+
+
+def _kept(rows: Sequence[Sequence[Any]]) -> Kept:
     if not rows:
         raise NotFound("no such screening, or it has expired")
     protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]
     answers = {fact: raw_answer(value) for *_, fact, value in rows if fact is not None}
     return Kept(protocol_id, expires_at, as_of, consent_date, first_dose_date, answers)
+
+
+def last_event(session: ReadSession) -> int:
+    """The number of the audit trail's last event; 0 where there is none."""
+    return session.scalar(select(func.max(Event.seq))) or 0
 
 
 def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:
@@ -178,3 +215,12 @@ def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:
     if found is None:
         raise NotFound("no such screening, or it has expired")
     return found
+
+
+EVALUATED_AT_ONCE = 200
+
+
+def evaluated(session: ReadSession, *, after: int) -> list[Screening]:
+    """The next screenings that hold a verdict, quick checks too, with their answers, by number."""
+    query = select(Screening).where(Screening.id > after, Screening.result.is_not(None)).order_by(Screening.id)
+    return list(session.scalars(query.limit(EVALUATED_AT_ONCE).options(selectinload(Screening.answers))))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from typing import Protocol as Shape
 
+from app.rules.codec import likely_from_plain, likely_to_plain
 from app.rules.facts import Age, Choice, Date, FactType, Integer, Many, Number, Option, YesNo
 from app.rules.protocol import (
     Asking,
@@ -121,6 +122,7 @@ def _question_row(question: Question) -> Row:
         "decides": question.asking.decides,
         "burden": question.asking.burden,
         "asking_source": question.asking.source,
+        "likely": likely_to_plain(question.asking) or None,
         "calculator": question.calculator,
     } | {name: getattr(question.type, name, None) for name in _TYPE_COLUMNS}
 
@@ -281,7 +283,8 @@ def _question(row: QuestionRow, options: list[QuestionOptionRow], rules: Mapping
 def _asking(row: Any) -> Asking:
     if row.decides is None:
         return Asking()
-    return Asking(_number(row.decides), _number(row.burden), row.asking_source)
+    likely = likely_from_plain(row.likely or [], f"question {row.key} likely")
+    return Asking(_number(row.decides), _number(row.burden), row.asking_source, likely)
 
 
 def _type(row: Any, options: list[QuestionOptionRow]) -> FactType:

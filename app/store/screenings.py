@@ -1,16 +1,17 @@
 """Screenings of sites, read. Whoever asks sees those of the sites where they may, and no trace of others."""
 
 import hashlib
-from typing import Any, TypeVar
+from datetime import date, datetime
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, and_, false, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.store import chain
 from app.store.db import ReadSession, is_writing
-from app.store.models import Decision, Note, Screening
+from app.store.models import Decision, Note, ProtocolRow, Screening, SiteRow
 
 S = TypeVar("S", bound=Select[Any])
 
@@ -39,6 +40,54 @@ def screening(session: ReadSession, *, reference: str, sites: Sites) -> Screenin
     if found is None:
         raise NotFound("no such screening")
     return found
+
+
+class Listed(NamedTuple):
+    """A screening as a list for programs gives it."""
+
+    id: int
+    reference: str
+    subject_code: str
+    site: str
+    status: str
+    status_reason: str | None
+    verdict: str | None
+    look_again_on: date | None
+    protocol_version: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def changed(
+    session: ReadSession,
+    *,
+    sites: Sites,
+    limit: int,
+    after: tuple[datetime, int] | None = None,
+    since: datetime | None = None,
+    status: str | None = None,
+    verdict: str | None = None,
+) -> list[Listed]:
+    """Screenings by the time of their last change, the oldest first; `after` is the last one of the page before.
+
+    Whoever reads pages while others write meets a screening again that changed meanwhile, and misses none.
+    """
+    of_others: dict[str, Any] = {"site": SiteRow.number, "protocol_version": ProtocolRow.version}
+    columns = [of_others[name] if name in of_others else getattr(Screening, name) for name in Listed._fields]
+    query = scoped(select(*columns), sites).join(SiteRow, SiteRow.id == Screening.site_id).join(ProtocolRow)
+    place = Screening.updated_at, Screening.id
+    if after is not None:
+        at, identity = after
+        later = or_(place[0] > at, and_(place[0] == at, place[1] > identity))
+        query = query.where(place[0] >= at, later)
+    if since is not None:
+        query = query.where(Screening.updated_at >= since)
+    if status is not None:
+        query = query.where(Screening.status == status)
+    if verdict is not None:
+        query = query.where(Screening.verdict == verdict)
+    return [Listed(*row) for row in session.execute(query.order_by(*place).limit(limit))]
 
 
 def decisions(session: ReadSession, screening_id: int) -> list[Decision]:

@@ -50,12 +50,14 @@ class Need(Policy):
         self.programs = programs
 
     def __call__(self, request: Request) -> Principal:
-        """The principal. Raises NotSignedIn or Forbidden."""
+        """The principal. Raises NotSignedIn or Forbidden; for programs that ask too often, TooMany."""
         app = app_of(request)
         principal = program(app, request) if self.programs else person(app, request)
         if self.permission is not None and not principal.may(self.permission):
             raise Forbidden("the permission is missing")
         request.state.principal = principal
+        if self.programs:
+            app.meter.admit(request, principal.actor)
         return principal
 
 

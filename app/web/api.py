@@ -19,11 +19,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.rules import codec
-from app.rules.ask import ORDERS, Interview, criteria_of
+from app.rules.ask import ORDERS, Interview, Order, criteria_of
 from app.rules.facts import Age, Choice, Integer, Many, Number
-from app.rules.participant import Complaint, InvalidParticipant
+from app.rules.participant import Complaint, InvalidParticipant, Participant
 from app.rules.protocol import Protocol, Question
 from app.rules.report import dumps, readings_of
+from app.rules.search import Goal
 from app.settings import Settings
 from app.store import queries
 from app.web import openapi
@@ -140,10 +141,15 @@ def _next(published: Published, body: object, today: date) -> Response:
         raise InvalidParticipant([*complaints, *error.complaints]) from None
     if complaints:
         raise InvalidParticipant(complaints)
+    return Response(stepped(published, participant, goal, order), media_type="application/json")
+
+
+def stepped(published: Published, participant: Participant, goal: Goal | None, order: Order | None) -> bytes:
+    """The next step as JSON; by default of the verdict, section by section."""
     interview = published.interviewer.interview(participant, goal or "verdict", order or "section")
     evaluation = published.report(published.evaluate(participant), exact=True)
     plain = dumps(_interview(published.protocol, interview))
-    return Response(plain[:-1] + b',"evaluation":' + evaluation + b"}", media_type="application/json")
+    return plain[:-1] + b',"evaluation":' + evaluation + b"}"
 
 
 def _interview(protocol: Protocol, interview: Interview) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.languages import LANGUAGES, negotiated
 from app.settings import Settings
 from app.store.db import Database
 from app.web.published import Library
+from app.web.rates import Meter
 from app.web.render import Pages
 
 LANGUAGE_COOKIE = "lang"
@@ -26,6 +27,7 @@ class App:
     pages: Pages
     clock: Clock
     nct_id: str
+    meter: Meter
 
     def today(self) -> date:
         """Today's date by the clock."""

@@ -6,8 +6,7 @@ of ours is logged under a reference that the answer shows.
 
 import logging
 import secrets
-import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app import errors
 from app.languages import LANGUAGES, words_of
+from app.logs import places
 from app.rules.codec import canonical_json
 from app.rules.participant import InvalidParticipant
 from app.rules.words import N_, _, speaking
@@ -45,14 +45,23 @@ EXPIRED = N_(
 )
 
 
+EXPECTED = (errors.PrescreenError, InvalidParticipant, HTTPException)
+
+
 def install(app: FastAPI) -> None:
     """Let the application answer every error in the form that its reader needs."""
-    app.add_exception_handler(errors.PrescreenError, _ours)
-    app.add_exception_handler(InvalidParticipant, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, answered)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(404, _http)
     app.add_exception_handler(405, _http)
+
+
+def answered(request: Request, error: Exception) -> Response:
+    """The answer to an error that is expected."""
+    if isinstance(error, errors.PrescreenError):
+        return _ours(request, error)
+    return _invalid(request, error) if isinstance(error, InvalidParticipant) else _http(request, error)
 
 
 def is_for_programs(request: Request) -> bool:
@@ -93,12 +102,19 @@ def problem(
     complaints: Iterable[tuple[str, str]] = (),
     headers: dict[str, str] | None = None,
     reference: str = "",
+    more: Mapping[str, object] | None = None,
 ) -> Response:
-    """An RFC 9457 problem."""
-    return Response(problem_json(status, detail, complaints, reference), status, headers, PROBLEM)
+    """An RFC 9457 problem; `more` are members of its own."""
+    return Response(problem_json(status, detail, complaints, reference, more), status, headers, PROBLEM)
 
 
-def problem_json(status: int, detail: str, complaints: Iterable[tuple[str, str]] = (), reference: str = "") -> bytes:
+def problem_json(
+    status: int,
+    detail: str,
+    complaints: Iterable[tuple[str, str]] = (),
+    reference: str = "",
+    more: Mapping[str, object] | None = None,
+) -> bytes:
     """The JSON of a problem, on one line."""
     plain = {
         "type": "about:blank",
@@ -107,11 +123,11 @@ def problem_json(status: int, detail: str, complaints: Iterable[tuple[str, str]]
         "detail": detail,
         "errors": [{"fact": fact, "message": message} for fact, message in complaints],
     }
-    return canonical_json(plain | ({"reference": reference} if reference else {})).encode("ascii")
+    plain |= {"reference": reference} if reference else {}
+    return canonical_json(plain | dict(more or {})).encode("ascii")
 
 
-def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.PrescreenError)
+def _ours(request: Request, error: errors.PrescreenError) -> Response:
     status, detail = next(STATUS[kind] for kind in STATUS if isinstance(error, kind))
     if status == 404 and not is_for_programs(request):
         detail = EXPIRED
@@ -129,8 +145,7 @@ def _ours(request: Request, error: Exception) -> Response:
     return answer(request, status, detail, complaints=complaints, headers=headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, InvalidParticipant)
+def _invalid(request: Request, error: InvalidParticipant) -> Response:
     return answer(request, 422, REFUSED, complaints=error.complaints)
 
 
@@ -151,7 +166,5 @@ def _validation(request: Request, error: Exception) -> Response:
 def crashed(request: Request, error: Exception) -> Response:
     """A fault of ours: the log gets where it happened and a reference, but no text that may hold values."""
     reference = secrets.token_hex(6)
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-8:]))
-    log.error("fault %s: %s at %s", reference, type(error).__name__, places)
+    log.error("fault %s: %s at %s", reference, type(error).__name__, places(error))
     return answer(request, 500, N_("Something went wrong on our side. Nothing was saved."), reference=reference)

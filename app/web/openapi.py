@@ -3,8 +3,9 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI, Path, Query
 
+from app.lifecycle import CHANGE_REASONS, REASON_CODES, STATUSES, VERDICTS
 from app.web.errors import PROBLEM, problem_json
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -262,9 +263,10 @@ EXAMPLE_TRIAL: dict[str, Any] = {
             "section": "participant",
             "can_change": "repeat",
             "asking": {
-                "decides": 0.042,
+                "decides": 0.044,
                 "burden": 1,
                 "source": "decides: share of a synthetic population; burden: judgement",
+                "likely": [],
             },
             "calculator": None,
         }
@@ -332,12 +334,252 @@ READY = answer("Ready", EXAMPLE_READY, _object(status=_TEXT, protocol=_PROTOCOL)
 READY |= {503: problem(503, "The database or the protocol is missing")}
 
 
+# THE SCREENINGS OF A SITE
+
+EXAMPLE_REFERENCE = "k3v9x2m7q4ta"
+EXAMPLE_NEW: dict[str, Any] = {
+    "subject_code": "US01-0042",
+    "as_of": "2026-11-22",
+    "answers": {"age_years": 54, "qtcf_ms": 482, "hiv": None},
+    "source": "ehr",
+}
+EXAMPLE_SCREENING: dict[str, Any] = {
+    "reference": EXAMPLE_REFERENCE,
+    "subject_code": "US01-0042",
+    "site": "8400001",
+    "status": "excluded",
+    "status_reason": None,
+    "verdict": "excluded",
+    "look_again_on": None,
+    "protocol": {"version": 1, "hash": "9f2c...", "newer": False},
+    "dates": {"as_of": "2026-11-22", "consent_date": None, "first_dose_date": None},
+    "answers": {
+        "age_years": {"value": 54, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
+        "hiv": {"value": None, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
+        "qtcf_ms": {"value": 482, "source": "ehr", "at": "2026-11-22T12:00:00+00:00", "actor": "key 1"},
+    },
+    "signed": None,
+    "version": 2,
+    "created_at": "2026-11-22T12:00:00+00:00",
+    "updated_at": "2026-11-22T12:00:00+00:00",
+    "evaluation": EXAMPLE_RESULT,
+}
+EXAMPLE_CHANGE: dict[str, Any] = {
+    "answers": {"qtcf_ms": 438},
+    "dates": {"consent_date": "2026-11-22"},
+    "reason": "new_result",
+}
+EXAMPLE_MOVE: dict[str, Any] = {"status": "declined", "reason": "distance"}
+EXAMPLE_LISTED: dict[str, Any] = {
+    "reference": EXAMPLE_REFERENCE,
+    "subject_code": "US01-0042",
+    "site": "8400001",
+    "status": "excluded",
+    "status_reason": None,
+    "verdict": "excluded",
+    "look_again_on": None,
+    "protocol_version": 1,
+    "version": 2,
+    "created_at": "2026-11-22T12:00:00+00:00",
+    "updated_at": "2026-11-22T12:00:00+00:00",
+}
+EXAMPLE_LIST: dict[str, Any] = {"screenings": [EXAMPLE_LISTED], "next": None}
+
+Reference = Annotated[str, Path(description="The screening's reference", examples=[EXAMPLE_REFERENCE])]
+MOMENT_QUERY = Query(
+    description="changed at this moment or later; overlap by a minute, so that what was being saved is not missed",
+    examples=["2026-11-27T08:00:00Z"],
+    json_schema_extra={"format": "date-time"},
+)
+
+
+def one_of_query(description: str, values: tuple[str, ...]) -> Any:
+    """A parameter that takes one of these."""
+    return Query(description=description, examples=[values[0]], json_schema_extra={"enum": list(values)})
+
+
+_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
+_MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
+_DAY_OR_NULL: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
+_STANDING: dict[str, Any] = {
+    "reference": _TEXT,
+    "subject_code": _TEXT,
+    "site": _TEXT,
+    "status": _one_of(*STATUSES),
+    "status_reason": _one_of(*REASON_CODES, None),
+    "verdict": _one_of(*VERDICTS, None),
+    "look_again_on": _DAY_OR_NULL,
+    "version": _COUNT,
+    "created_at": _MOMENT,
+    "updated_at": _MOMENT,
+}
+SCREENING_SCHEMA = _object(
+    **_STANDING,
+    protocol=_object(version=_COUNT, hash=_TEXT, newer={"type": "boolean"}),
+    dates=_object(as_of=_DAY, consent_date=_DAY_OR_NULL, first_dose_date=_DAY_OR_NULL),
+    answers={
+        "type": "object",
+        "additionalProperties": _object(value={}, source=_one_of("typed", "ehr", "imported"), at=_MOMENT, actor=_TEXT),
+    },
+    signed={
+        **_object(meaning=_one_of("confirmed", "overridden"), verdict=_VERDICT, name=_TEXT, at=_MOMENT),
+        "type": ["object", "null"],
+        "description": "a physician's signature under the verdict; a later change voids it",
+    },
+    evaluation={**RESULT_SCHEMA, "type": ["object", "null"], "description": "null until something is answered"},
+)
+LIST_SCHEMA = _object(screenings=_list(_object(**_STANDING, protocol_version=_COUNT)), next=_OR_NULL)
+_SOURCE: dict[str, Any] = {"enum": ["ehr", "imported"], "description": "where the answers come from; ehr by default"}
+_GIVEN = BODY_SCHEMA["properties"]["answers"]
+NEW_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["subject_code"],
+    "additionalProperties": False,
+    "properties": {
+        "subject_code": {
+            **_TEXT,
+            "description": "the site's code for the subject, such as DE01-0042: letters and digits in up to four "
+            "groups, at least one digit, never a name, a number of a record or a phone, or an address",
+        },
+        **{name: BODY_SCHEMA["properties"][name] for name in ("as_of", "consent_date", "first_dose_date")},
+        "answers": _GIVEN,
+        "source": _SOURCE,
+    },
+}
+CHANGE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "answers": _GIVEN,
+        "dates": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"as_of": {**_DATE, "type": "string"}, "consent_date": _DATE, "first_dose_date": _DATE},
+        },
+        "reason": {
+            "enum": [*CHANGE_REASONS, None],
+            "description": "needed where an answer that stood already becomes another one",
+        },
+        "source": _SOURCE,
+    },
+}
+MOVE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["status"],
+    "additionalProperties": False,
+    "properties": {"status": {"enum": list(STATUSES)}, "reason": {"enum": [*REASON_CODES, None]}},
+}
+_ETAG: dict[str, Any] = {
+    "description": "the version of the screening; send it back as If-Match",
+    "schema": _TEXT,
+    "example": '"2.1"',
+}
+_AGAIN: dict[str, Any] = {
+    "description": "true: the same request was done before, and this is the answer that it was given",
+    "schema": _TEXT,
+}
+_STALE_EXAMPLE: dict[str, Any] = {
+    "current": {
+        "version": 3,
+        "answers": {"qtcf_ms": 455},
+        "dates": {"as_of": "2026-11-22", "consent_date": None, "first_dose_date": None},
+    },
+    "sent": {"answers": {"qtcf_ms": 438}, "dates": {"consent_date": "2026-11-22"}},
+}
+
+
+def _header(name: str, description: str, example: str, required: bool) -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": name,
+        "required": required,
+        "description": description,
+        "schema": _TEXT,
+        "example": example,
+    }
+
+
+_ONCE = _header(
+    "Idempotency-Key",
+    "a key of your own, 16 to 128 visible characters: the same request sent again under it is done once",
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    required=False,
+)
+_MATCH = _header("If-Match", "the ETag of the screening as it was read, or *", '"2.1"', required=True)
+
+
+def _keyed(scope: str, *headers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What an operation says that needs a key with this scope."""
+    return {"security": [{"key": [scope]}], **({"parameters": list(headers)} if headers else {}), **more}
+
+
+def _stale() -> dict[str, Any]:
+    plain = problem(412, "The screening was changed since: what stands, and what was sent")
+    content = plain["content"][PROBLEM]
+    content["example"] |= _STALE_EXAMPLE
+    return plain
+
+
+KEYED: Responses = {
+    401: problem(401, "There is no such key, or it has expired or was revoked"),
+    403: problem(403, "The key has not this scope"),
+    404: problem(404, "This site has no such screening"),
+    422: problem(422, "The parameters cannot be accepted", ("status", "must be one of pre_screening, consented")),
+    429: problem(429, "Asked too often; Retry-After says when to come back"),
+    503: problem(503, "The database is not available"),
+    "default": problem(500, "Any other fault has this form as well"),
+}
+WRITING: Responses = {
+    **KEYED,
+    408: POSTING[408],
+    409: problem(409, "Changed at the same time, or the site has this subject code", ("subject_code", "is taken")),
+    413: POSTING[413],
+    415: POSTING[415],
+    422: POSTING[422],
+}
+GUARDED: Responses = {
+    **WRITING,
+    412: _stale(),
+    428: problem(428, "If-Match is missing"),
+}
+
+
+def _screening(status: int, description: str, headers: dict[str, Any]) -> Responses:
+    content = {JSON: {"schema": SCREENING_SCHEMA, "example": EXAMPLE_SCREENING}}
+    return {status: {"description": description, "content": content, "headers": {"ETag": _ETAG, **headers}}}
+
+
+_LOCATION: dict[str, Any] = {"Location": {"description": "where the screening is", "schema": _TEXT}}
+_REPLAYED: dict[str, Any] = {"Idempotency-Replayed": _AGAIN}
+READS = _keyed("screening:read")
+LISTED = answer("A page of screenings", EXAMPLE_LIST, LIST_SCHEMA) | KEYED
+SHOWN = _screening(200, "The screening", {}) | {304: {"description": "It is as If-None-Match says"}} | KEYED
+NEXT_SHOWN = answer("The next step; null where nothing is left to ask", EXAMPLE_STEP, STEP_SCHEMA) | KEYED
+CREATE = _keyed("screening:write", _ONCE, **_body(JSON, NEW_SCHEMA, EXAMPLE_NEW))
+CREATED = _screening(201, "The screening that was begun", _LOCATION | _REPLAYED) | WRITING
+CHANGE = _keyed("screening:write", _MATCH, _ONCE, **_body(JSON, CHANGE_SCHEMA, EXAMPLE_CHANGE))
+CHANGED = _screening(200, "The screening with the answers", _REPLAYED) | GUARDED
+MOVE = _keyed("screening:write", _MATCH, _ONCE, **_body(JSON, MOVE_SCHEMA, EXAMPLE_MOVE))
+MOVED = _screening(200, "The screening in its new state", _REPLAYED) | GUARDED
+CONFIRM = _keyed("screening:write")
+CONFIRMED = KEYED | {403: problem(403, "A physician confirms a verdict, in the browser; no key can do that")}
+SECURITY: dict[str, Any] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key of one site, with the scopes screening:read and screening:write. An administrator makes, "
+        "exchanges and revokes keys.",
+    }
+}
+
+
 class Documented(FastAPI):
     """FastAPI, with nulls in the examples of its document: it leaves out every null that it finds."""
 
     def openapi(self) -> dict[str, Any]:
         """The document."""
         plain = super().openapi()
+        plain["components"] = {"securitySchemes": SECURITY}
         for operation in (operation for path in plain["paths"].values() for operation in path.values()):
             for part in [operation.get("requestBody", {}), *operation["responses"].values()]:
                 for content in part.get("content", {}).values():
@@ -353,5 +595,15 @@ def _without_nulls(plain: Any) -> Any:
 
 _WITH_NULLS: dict[str, Any] = {
     json.dumps(_without_nulls(example)): example
-    for example in (EXAMPLE_BODY, EXAMPLE_NEXT, EXAMPLE_RESULT, EXAMPLE_STEP, EXAMPLE_TRIAL)
+    for example in (
+        EXAMPLE_BODY,
+        EXAMPLE_NEXT,
+        EXAMPLE_RESULT,
+        EXAMPLE_STEP,
+        EXAMPLE_TRIAL,
+        EXAMPLE_NEW,
+        EXAMPLE_SCREENING,
+        EXAMPLE_LIST,
+        GUARDED[412]["content"][PROBLEM]["example"],
+    )
 }

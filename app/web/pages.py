@@ -236,15 +236,6 @@ def host_of(request: Request) -> str:
 
 def check_context(check: Check, host: str) -> dict[str, object]:
     """What every page of a check shows: its address, how long it is kept, and the links to its other pages."""
-    links = {
-        "home": check.base,
-        "answers": check.url("answers"),
-        "result": check.url("result"),
-        "dates": check.url("dates"),
-        "note": check.url("note"),
-        "other_order": replace(check, order="section" if check.order == "quickest" else "quickest").url(),
-        "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
-    }
     address = f"{host}{check.base}"
     kept = {
         "address": address,
@@ -253,7 +244,20 @@ def check_context(check: Check, host: str) -> dict[str, object]:
         "goal": check.goal,
         "order": check.order,
     }
-    return {"check": kept, "links": links}
+    return {"check": kept, "links": links_of(check)}
+
+
+def links_of(check: Check) -> dict[str, str]:
+    """The addresses of a check's pages."""
+    return {
+        "home": check.base,
+        "answers": check.url("answers"),
+        "result": check.url("result"),
+        "dates": check.url("dates"),
+        "note": check.url("note"),
+        "other_order": replace(check, order="section" if check.order == "quickest" else "quickest").url(),
+        "rules": f"/trials/{check.published.trial.nct_id}/rules?version={check.published.version}",
+    }
 
 
 @router.post("/checks")
@@ -308,8 +312,7 @@ def glance(app: App, token: str, request: Request) -> Check | None:
     if app.library.remembered(app.nct_id) is None:
         return None
     try:
-        with app.database.glance() as connection:
-            kept = queries.check(connection, token=token, at=app.clock())
+        kept = queries.check_at_once(app.database, token=token, at=app.clock())
     except NotAtOnce:
         return None
     known = app.library.known(kept.protocol_id, words.current().language)
@@ -548,7 +551,7 @@ def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Re
             try:
                 participant = check.published.read({**body, "answers": check.raw}, app.today())
             except InvalidParticipant as error:
-                errors = dict(_date_complaint(check, *complaint) for complaint in error.complaints)
+                errors = dict(date_complaint(check, *complaint) for complaint in error.complaints)
             else:
                 english = app.library.by_id(screening.protocol_id)
                 result = english.report(english.evaluate(participant)).decode()
@@ -558,7 +561,7 @@ def change_dates(token: str, app: Parts, posted: Posted, request: Request) -> Re
     return RedirectResponse(check.url("answers"), 303)
 
 
-def _date_complaint(check: Check, fact: str, message: str) -> tuple[str, str]:
+def date_complaint(check: Check, fact: str, message: str) -> tuple[str, str]:
     """The date beside which a complaint is shown, and its words: an answer that no longer fits counts there."""
     protocol = check.published.protocol
     question, complaint = protocol.question_by_key.get(fact), in_words(protocol, message)
@@ -580,6 +583,7 @@ def result(token: str, app: Parts, request: Request) -> Response:
         check,
         request,
         result=view,
+        outlook=present.outlook_view(check.published, verdict),
         note=note_of(app, check, view, now),
         at=now,
         next_step=check.next_step("verdict"),

@@ -10,11 +10,11 @@ from app.rules import conditions, explain
 from app.rules.ask import Step, criteria_of, is_asked
 from app.rules.calendar import read_partial
 from app.rules.edit_checks import Raised
-from app.rules.evaluate import Context, decide
+from app.rules.evaluate import Context, decide, reads
 from app.rules.facts import Age, Choice, Date, Integer, Number
 from app.rules.finding import Finding
 from app.rules.participant import Participant
-from app.rules.protocol import ADMISSION, Cohort, Criterion, Group, Protocol, Question, Reading
+from app.rules.protocol import ADMISSION, Cohort, Criterion, EditCheck, Group, Protocol, Question, Reading
 from app.rules.report import readings_of
 from app.rules.tree import Always
 from app.rules.truth import FALSE, UNKNOWN, Truth
@@ -281,6 +281,13 @@ def answers_view(published: Published, participant: Participant, change: ChangeU
     )
 
 
+def answer_rows(published: Published, participant: Participant, questions: Iterable[Question]) -> list[Row]:
+    """What is answered to these questions, in words, with nothing to change it."""
+    context = Context(published.protocol, published.evaluator.world(participant))
+    asked = [question for question in questions if is_asked(question, participant)]
+    return [replace(_answer_row(one, context, participant, lambda fact: ""), href="") for one in asked]
+
+
 def _date_rows(participant: Participant) -> list[Row]:
     dates = participant.dates
     return [
@@ -382,6 +389,7 @@ class RulesView:
     kinds: list[tuple[str, str, list[RuleView]]]
     cohorts: list[RuleView]
     readings: list[tuple[Reading, str]]
+    checks: list[RuleView]
     groups: list[tuple[str, list[tuple[str, str]]]]
 
 
@@ -399,7 +407,7 @@ STATUS_WORDS = {
 
 
 def rules_view(published: Published) -> RulesView:
-    """Every criterion, cohort and reading of a protocol, in words."""
+    """Every criterion, cohort, reading and edit check of a protocol, in words."""
     protocol = published.protocol
     kinds = [
         (kind, _(title), [_rule_view(protocol, c) for c in protocol.criteria if c.kind == kind])
@@ -411,6 +419,7 @@ def rules_view(published: Published) -> RulesView:
         kinds=[found for found in kinds if found[2]],
         cohorts=[_cohort_rule(protocol, cohort) for cohort in protocol.cohorts],
         readings=[(reading, _(STATUS_WORDS[reading.status])) for reading in protocol.readings],
+        checks=[_edit_check(protocol, check) for check in protocol.edit_checks],
         groups=[
             (group.title, [(c.code, c.title) for c in protocol.criteria if c.group == group.code])
             for group in protocol.groups
@@ -453,6 +462,24 @@ def _cohort_rule(protocol: Protocol, cohort: Cohort) -> RuleView:
         rule=node(explain.outline(protocol, cohort.admits)),
         readings=[protocol.reading_by_code[code] for code in cohort.readings],
         asks=_("Takes those for whom these hold"),
+    )
+
+
+def _edit_check(protocol: Protocol, check: EditCheck) -> RuleView:
+    """An edit check, under the names of the answers that it holds against each other."""
+    names = reads(protocol, [check.rule])
+    asked = [protocol.question_by_key[name] for name in names if name in protocol.question_by_key]
+    labels = [question.label for question in asked if question.alternative not in names]
+    return RuleView(
+        code=check.code,
+        kind="check",
+        title=_capital(listed(labels)),
+        statement=check.message,
+        place="",
+        scope=None,
+        rule=node(explain.outline(protocol, check.rule)),
+        readings=[],
+        asks=_("Asks to look again when"),
     )
 
 
@@ -535,7 +562,6 @@ class ResultView:
     version: int
     hash: str
     decided: str | None
-    outlook: list[conditions.Part]
 
 
 VERDICT_TITLES = {
@@ -575,8 +601,12 @@ def result_view(published: Published, verdict: Verdict, change: ChangeUrl) -> Re
         version=published.version,
         hash=published.hash,
         decided=conditions.decided_words(verdict, published.reporter.exactness.decision(verdict)),
-        outlook=conditions.parts(published.changes(verdict)),
     )
+
+
+def outlook_view(published: Published, verdict: Verdict) -> list[conditions.Part]:
+    """What would change the verdict: for the result page alone, because it takes longer than all the rest."""
+    return conditions.parts(published.changes(verdict))
 
 
 def _summary(verdict: Verdict, reasons: list[CriterionView], needs: NeedsView) -> str:

@@ -114,7 +114,7 @@ def commas(items: list[str]) -> Markup:
 
 
 UNTRANSLATED = '<span lang="en">'
-_NO_PLACE_FOR_TAGS = re.compile(r"<(title|textarea|option)\b[^>]*>.*?</\1>|<[^>]*>", re.DOTALL)
+_NO_PLACE_FOR_TAGS = re.compile(r"<(title|textarea|option|desc|text)\b[^>]*>.*?</\1>|<[^>]*>", re.DOTALL)
 
 
 def with_languages(page: str) -> str:

@@ -22,6 +22,8 @@ COLUMNS = {
 OLD_SUBJECTS = "('trial', 'protocol', 'screening')"
 APPENDED = "an event cannot change"
 SIGNED = "a decision cannot change"
+DATED = "status IN ('pre_screening', 'likely_eligible', 'excluded', 'undetermined') AND look_again_on IS NOT NULL"
+UNDATED = "status IN ('pre_screening', 'undetermined') AND look_again_on IS NULL"
 
 
 def upgrade() -> None:
@@ -255,7 +257,7 @@ def _create_screenings() -> None:
         sa.Column("result_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("site_id", sa.Integer(), nullable=True),
         sa.Column("reference", sa.Text(), nullable=True),
-        sa.Column("subject_code", sa.Text(), nullable=True),
+        sa.Column("subject_code", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("assigned_to", sa.Integer(), nullable=True),
@@ -304,10 +306,26 @@ def _create_screenings() -> None:
         "ix_screening_site_assigned", "screening", ["site_id", "assigned_to", "updated_at", "id"], unique=False
     )
     op.create_index("ix_screening_site_created", "screening", ["site_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_screening_site_due",
+        "screening",
+        ["site_id", "look_again_on", "id"],
+        unique=False,
+        sqlite_where=sa.text(DATED),
+        postgresql_where=sa.text(DATED),
+    )
     op.create_index("ix_screening_site_look", "screening", ["site_id", "look_again_on", "id"], unique=False)
     op.create_index("ix_screening_site_status", "screening", ["site_id", "status", "updated_at", "id"], unique=False)
     op.create_index("ix_screening_site_updated", "screening", ["site_id", "updated_at", "id"], unique=False)
     op.create_index("ix_screening_site_verdict", "screening", ["site_id", "verdict", "updated_at", "id"], unique=False)
+    op.create_index(
+        "ix_screening_site_waiting",
+        "screening",
+        ["site_id", "updated_at", "id"],
+        unique=False,
+        sqlite_where=sa.text(UNDATED),
+        postgresql_where=sa.text(UNDATED),
+    )
     op.create_table(
         "answer",
         sa.Column("screening_id", sa.Integer(), nullable=False),

@@ -33,7 +33,7 @@ from handwritten import outcomes
 from load import Job, Outcome
 from peers import conclude, json_logic_findings, mismatches, zen_findings
 from population import AS_OF, participants
-from questioning import rows
+from questioning import Table, rows
 from server import fill
 
 from app.rules.ask import Interviewer
@@ -388,7 +388,7 @@ def main() -> None:
         show(*page_endpoint(server, 10 if quick else 30, turns, seconds))
     show(*memory(1000 if quick else 10_000, 10 if quick else 200, size))
     print()
-    show(*rows(100 if quick else 1000))
+    show(*rows(Table(50 if quick else 500)))
     print()
     print(exactness.HEAD, exactness.RULE, sep="\n")
     print(*map(str, exactness.rows(200 if quick else 1000)), sep="\n", flush=True)

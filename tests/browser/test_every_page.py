@@ -1,6 +1,7 @@
 """Every kind of page: accessible, within its width, and readable on paper."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -133,9 +134,29 @@ REFERENCES = """() => {
 }"""
 
 
-def test_a_typical_result_prints_on_one_page_without_the_address(server: Server, visitor: Visitor) -> None:
-    check = server.check(LONG_QT)
+LATE_RELAPSE = LONG_QT | {"autoimmune_disease": "systemic_past", "autoimmune_last_active_date": "2024-05-03"}
+AFTER_HSCT = LATE_RELAPSE | {
+    "prior_hsct": True,
+    "hsct_outcome": "relapsed",
+    "hsct_to_relapse_months": 2,
+    "immunosuppression": "stopped",
+    "immunosuppression_stop_date": "2026-11-10",
+    "gvhd": True,
+}
+UNDER_THERAPY = LATE_RELAPSE | {"other_malignancy": True, "other_malignancy_therapy": "active"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "reasons"),
+    [(LONG_QT, 1), (LATE_RELAPSE, 2), (AFTER_HSCT, 3), (UNDER_THERAPY, 3)],
+    ids=["one reason", "two", "three", "three, and much that would change it"],
+)
+def test_a_result_of_up_to_three_long_reasons_prints_on_one_page_without_the_address(
+    server: Server, visitor: Visitor, answers: dict[str, Any], reasons: int
+) -> None:
+    check = server.check(answers)
     visitor.opens(f"{check}/result")
+    assert visitor.page.locator(".app-reasons__item").count() == reasons
     content = visitor.page.pdf(format="A4", print_background=True)
     assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") == 1
     visitor.page.emulate_media(media="print")

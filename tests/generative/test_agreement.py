@@ -66,7 +66,7 @@ def assert_agreement(body: Plain) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("share", SHARES)
-def test_synthetic_participants(share: float) -> None:
+def test_P17_synthetic_participants(share: float) -> None:
     """Plausible files, of which a share of the facts is unknown."""
     seen: Counter[str] = Counter()
     everybody = {name: population.AS_OF.isoformat() for name in ANCHORS}
@@ -77,7 +77,7 @@ def test_synthetic_participants(share: float) -> None:
 
 @settings(max_examples=4 * settings.default.max_examples)
 @given(bodies(PROTOCOL, known=75))
-def test_any_answers_at_all(body: Plain) -> None:
+def test_P17_any_answers_at_all(body: Plain) -> None:
     """Whatever is accepted: facts whose question does not apply, partial dates, other dates, readings set."""
     assert_agreement(body)
 

@@ -88,7 +88,7 @@ def agreed(decisions: set[str]) -> str:
 
 @settings(max_examples=2 * settings.default.max_examples)
 @given(cases(known=45, **SMALL))
-def test_it_is_what_every_completion_agrees_on(case: tuple[Protocol, Plain]) -> None:
+def test_P13_P14_it_is_what_every_completion_agrees_on(case: tuple[Protocol, Plain]) -> None:
     """Sound and complete: decided exactly where all completions come to the same."""
     protocol, body = case
     participant = read_participant(protocol, body, TODAY)

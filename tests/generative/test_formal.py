@@ -101,7 +101,7 @@ def assert_agreement(protocol: Protocol, body: Plain) -> None:
 
 
 @given(protocols(), st.data())
-def test_every_rule_and_outcome_is_the_engines(protocol: Protocol, data: st.DataObject) -> None:
+def test_P17_every_rule_and_outcome_is_the_engines(protocol: Protocol, data: st.DataObject) -> None:
     """On complete files and on files that lack answers."""
     for known in (100, 70):
         body = exactly(data.draw(bodies(protocol, known)))

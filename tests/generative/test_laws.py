@@ -104,7 +104,7 @@ def extended(draw: st.DrawFn, protocol: Protocol) -> tuple[Plain, Plain]:
 
 
 @given(st.data())
-def test_1_an_answer_more_changes_nothing_decided(data: st.DataObject) -> None:
+def test_1_P13_an_answer_more_changes_nothing_decided(data: st.DataObject) -> None:
     protocol = data.draw(protocols())
     fewer, more = data.draw(extended(protocol))
     assert_nothing_undone(judged(protocol, fewer), judged(protocol, more))
@@ -130,7 +130,7 @@ def test_1_a_more_exact_date_changes_nothing_decided(data: st.DataObject) -> Non
 
 
 @given(st.data())
-def test_1_a_decided_verdict_holds_for_every_completion(data: st.DataObject) -> None:
+def test_1_P13_a_decided_verdict_holds_for_every_completion(data: st.DataObject) -> None:
     """Whatever the unknown answers turn out to be: tried out, all of them together."""
     protocol, body = data.draw(cases(known=50, **SMALL))
     participant = read_participant(protocol, body, TODAY)
@@ -483,7 +483,7 @@ def test_5_any_text_that_is_accepted_survives_the_file(tmp_path_factory: pytest.
 
 
 @given(st.data())
-def test_6_stored_answers_give_the_same_bytes(data: st.DataObject) -> None:
+def test_6_P12_stored_answers_give_the_same_bytes(data: st.DataObject) -> None:
     """Answers are stored as JSON: read back they give the same report, also from what remembers."""
     protocol = data.draw(protocols())
     remembering, reporter = Evaluator(protocol), Reporter(protocol, b'"trial":null')

@@ -1,17 +1,24 @@
 """8. The interview: which questions are asked, and when."""
 
+from datetime import date
+
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, plain, write
 
-from app.rules import ways
+from app.rules import search, ways
 from app.rules.ask import ORDERS, Interviewer, criteria_of, is_asked
+from app.rules.board import Board
 from app.rules.codec import protocol_from_plain
 from app.rules.domain import Domains
 from app.rules.evaluate import Context, decide
 from app.rules.facts import Dates
 from app.rules.participant import read_participant
 from app.rules.protocol import Protocol
+from app.rules.search import Goal, Grounds, Search
+from app.rules.tree import AnyOf, Rule
+from app.rules.truth import FALSE, TRUE, UNKNOWN
 from app.rules.verdict import Evaluator
+from app.rules.ways import TooMany, Ways
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
 A, B, C = ({"yes": fact} for fact in "abc")
@@ -385,6 +392,288 @@ def test_a_condition_with_too_many_ways_is_decided_by_its_rule() -> None:
                 assert "b" not in asked(protocol, {"a": True})
 
 
+# TOGETHER WITH OTHER RULES
+
+
+def due(protocol: Protocol, answers: Plain, goal: Goal = "verdict") -> list[str]:
+    """All questions that are due, in the protocol's order."""
+    found = Interviewer(Evaluator(protocol)).due(read_participant(protocol, body(answers), TODAY), goal)
+    return [question.key for question in found]
+
+
+KNOWN_SITE: Plain = {"is": {"site": ["here", "there"]}}  # holds on every answer, but not without one
+SITE: dict[str, str | Plain] = {"site": choice("here", "there"), **FACTS}
+
+
+def test_an_answer_that_excludes_only_where_another_has_excluded_is_not_asked_for() -> None:
+    """However many it needs beside it."""
+    protocol = write(FACTS, {"E1": {"all": [A, B]}, "E2": B})
+    assert due(protocol, {}) == ["b"]
+    protocol = write(FACTS, {"E1": {"all": [A, B, C]}, "E2": C})
+    assert due(protocol, {}) == ["c"]
+    protocol = write(FACTS, {"I1": {"any": [C, A]}, "I2": {"any": [{"all": [A, B]}, {"all": [A, {"not": B}, C]}]}})
+    assert due(protocol, {"b": True}) == ["a"]  # with a, c makes no difference, and without it I2 fails
+
+
+def test_what_would_exclude_anyhow_can_wait() -> None:
+    """An answer completes an exclusion while others are open that would exclude too."""
+    protocol = write(SITE, {"E1": KNOWN_SITE, "E2": {"all": [B, C]}})
+    assert due(protocol, {}) == ["site", "b", "c"]
+    assert due(protocol, {"site": "here"}) == []
+
+
+def test_what_another_criterion_needs_anyhow() -> None:
+    """A question that makes a criterion hold is not asked where the others need an answer that does so too."""
+    either: Plain = {"any": [KNOWN_SITE, B]}
+    assert due(write(SITE, {"I1": either}), {}) == ["site", "b"]
+    assert due(write(SITE, {"I1": either, "I2": KNOWN_SITE}), {}) == ["site"]
+    facts: dict[str, str | Plain] = {**FACTS, "d": "yes_no"}
+    criteria: dict[str, Plain] = {"I1": {"any": [{"yes": "d"}, A]}}
+    criteria["I2"] = {"any": [{"all": [A, B]}, {"all": [A, C]}]}
+    assert due(write(facts, criteria), {}) == ["a", "b", "c"]
+
+
+def test_what_holds_together_is_asked_for() -> None:
+    """One answer may serve several criteria, and others may be needed beside it."""
+    facts: dict[str, str | Plain] = {**FACTS, "d": "yes_no", "e": "yes_no"}
+    d, e = {"yes": "d"}, {"yes": "e"}
+    criteria: dict[str, Plain] = {
+        "I1": {"any": [{"all": [A, d]}, C, OPEN]},
+        "I2": {"any": [A, C, OPEN]},
+        "I3": {"any": [{"all": [B, e]}, C, OPEN]},
+        "I4": {"any": [B, C, OPEN]},
+    }
+    assert due(write(facts, criteria, readings={"X1": "open"}), {}) == ["a", "b", "c", "d", "e"]
+
+
+def test_windows_of_one_date_fall_together() -> None:
+    """Whoever stopped 28 days ago has stopped 14 days ago: beside the first, nothing else is needed for the second."""
+    longer, shorter = ({"elapsed": ["stop", ">=", days, "days", "as_of"]} for days in (28, 14))
+    protocol = write({"a": "yes_no", "stop": "date"}, {"I1": {"any": [{"all": [A, longer]}, shorter]}})
+    assert due(protocol, {}) == ["stop"]
+    protocol = write({"a": "yes_no", "stop": "date"}, {"I1": {"any": [{"all": [A, shorter]}, longer]}})
+    assert due(protocol, {}) == ["a", "stop"]
+
+
+def test_no_answer_shows_what_cannot_be() -> None:
+    """Nobody is both an adult and younger than twelve."""
+    birth: dict[str, str | Plain] = {"birth": "birth", "age": "age"}
+    for young, found in ((12, []), (20, ["birth"])):
+        ages: Plain = {"all": [{"compare": ["age", ">=", 18]}, {"compare": ["age", "<", young]}]}
+        protocol = write(birth, {"I1": {"all": [OPEN, {"not": ages}]}}, readings={"X1": "open"})
+        assert due(protocol, {}) == found
+
+
+def test_one_interviewer_in_many_interviews() -> None:
+    """What was found in one state is not said in another: not known is no more than open."""
+    protocol = write(FACTS, {"E1": {"all": [A, B]}, "R1": {"any": [A, C]}})
+    interviewer = Interviewer(Evaluator(protocol))
+    for goal in GOALS:
+        for answers in ({}, {"a": None}, {"b": None}, {"a": False}, {"c": None}, {"a": True}, {"a": True, "b": None}):
+            found = interviewer.due(read_participant(protocol, body(answers), TODAY), goal)
+            assert [question.key for question in found] == due(protocol, answers, goal), (goal, answers)
+    for answers, keys in (({}, ["a", "b"]), ({"a": None}, ["b"]), ({"b": False}, [])):
+        found = interviewer.due(read_participant(protocol, body(answers), TODAY))
+        assert [question.key for question in found] == keys, answers
+
+
+def with_budget(budget: int, protocol: Protocol) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BUDGET", budget)
+        return due(protocol, {})
+
+
+def test_a_search_takes_as_many_steps_as_it_may() -> None:
+    """Each question may take the whole budget; one more step, and the question counts as able to change the goal."""
+    protocol = write(FACTS, {"E1": {"all": [A, B]}, "E2": B})
+    assert with_budget(4, protocol) == ["b"]
+    assert with_budget(3, protocol) == ["a", "b"]
+    protocol = write({**FACTS, "d": "yes_no"}, {"E1": {"all": [A, B]}, "E2": {"all": [C, B]}, "E3": B})
+    assert with_budget(6, protocol) == ["b"]
+
+
+def test_only_what_a_rule_with_too_many_ways_reads_is_asked_for() -> None:
+    """Beside it the other rules keep their ways."""
+    facts: dict[str, str | Plain] = {**FACTS, "d": "yes_no", "e": "yes_no"}
+    many_ways: Plain = {"all": [{"any": [C, {"yes": "d"}]}, {"any": [C, {"yes": "e"}]}]}
+    protocol = write(facts, {"E1": {"all": [A, B]}, "E2": B, "E3": many_ways})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "TRIED", 2)
+        assert due(protocol, {}) == ["b", "c", "d", "e"]
+
+
+def test_with_too_many_ways_an_admission_is_asked_about() -> None:
+    """By who wants every reason too: it is none, and yet it decides."""
+    protocol = write(FACTS, {"E1": C}, {"c": {"admits": {"all": [A, B]}}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "TRIED", 0)
+        for goal in GOALS:
+            assert due(protocol, {"c": False}, goal) == ["a", "b"]
+
+
+# THE SEARCH ITSELF
+
+
+def looked(protocol: Protocol, answers: Plain, goal: Goal = "verdict", **more) -> Search:
+    """The search at one point of an interview."""
+    participant = read_participant(protocol, body(answers, **more), TODAY)
+    board, world = Board(protocol), Evaluator(protocol).world(participant)
+    left = [question.key for question in protocol.questions if not is_asked(question, participant)]
+    known = board.evidence.of(world, participant.dates)
+    return Search(Grounds(board, participant.dates), world, known, board.evidence.mask(left), goal)
+
+
+def test_the_search_sees_the_verdict() -> None:
+    """As the evaluation does."""
+    protocol = write(FACTS, {"E1": {"all": [A, B]}, "E2": C})
+    for answers, verdict, truths in (
+        ({}, "undetermined", [UNKNOWN, UNKNOWN]),
+        ({"c": True}, "excluded", [UNKNOWN, FALSE]),
+        ({"a": False}, "undetermined", [TRUE, UNKNOWN]),
+        ({"a": False, "c": False}, "likely_eligible", [TRUE, TRUE]),
+    ):
+        seen = looked(protocol, answers)
+        assert (
+            seen.verdict
+            == verdict
+            == Evaluator(protocol).evaluate(read_participant(protocol, body(answers), TODAY)).decision
+        )
+        standings = [seen.grounds.standing(number, seen.known, seen.open, {}) for number in range(3)]
+        assert [standing.truth for standing in standings] == [*truths, TRUE]  # the last: everybody is admitted
+
+
+def test_what_is_left_of_a_reason() -> None:
+    """The ways to decide it; nothing once it is decided."""
+    for answers, count in (({}, 3), ({"a": False}, 0), ({"a": True}, 2), ({"a": True, "b": True}, 0), ({"a": None}, 1)):
+        seen = looked(write(FACTS, {"E1": {"all": [A, B]}}), answers)
+        assert len(seen.grounds.left(0, seen.known, seen.open)) == count, answers
+
+
+def test_how_many_answers_it_takes_to_exclude() -> None:
+    """Beside one question, at the least; bits tell which question they are of."""
+    seen = looked(write(FACTS, {"E1": {"all": [A, B, C]}, "E2": {"all": [A, B]}, "E3": C}), {})
+    masks = [seen.evidence.mask([key]) for key in "abc"]
+    assert [seen.beside(mask) for mask in masks] == [1, 1, 0]
+    assert [seen.grounds.slot(mask) for mask in masks] == [0, 1, 2]
+    assert seen.grounds.slot(masks[2] | masks[1]) == 1
+    assert [seen.grounds.count(bits) for bits in (0, masks[0], masks[0] | masks[2])] == [0, 1, 2]
+
+
+def test_what_the_search_found_is_kept() -> None:
+    """A block and a reason stand as they did until one of their own questions is answered."""
+    seen = looked(write(FACTS, {"E1": {"all": [A, B]}, "E2": C}), {})
+    c = seen.evidence.mask(["c"])
+    first = seen.grounds.standing(0, seen.known, seen.open, {})
+    assert seen.grounds.standing(0, seen.known | c, seen.open & ~c, {}) is first
+    left = seen.grounds.left(0, seen.known, seen.open)
+    assert seen.grounds.left(0, seen.known | c, seen.open & ~c) is left
+    assert seen.grounds.standing(0, seen.known, c, {}) != first
+    assert seen.grounds.left(0, seen.known, c) != left
+    for key, matters in (("a", True), ("c", True)):
+        assert seen.matters(seen.evidence.mask([key])) is matters
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BUDGET", 0)  # what would have to be looked for again would now be given up
+        protocol = write(FACTS, {"E1": {"all": [A, B]}, "E2": B})
+        assert looked(protocol, {}).matters(looked(protocol, {}).evidence.mask(["a"])) is True
+    seen = looked(protocol, {})
+    a = seen.evidence.mask(["a"])
+    assert seen.matters(a) is False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "BUDGET", 0)
+        assert seen.matters(a) is False
+
+
+# WAYS
+
+
+def listed(facts: dict[str, str | Plain], rule: Plain, truth: bool = True, **more) -> Ways:
+    """The ways of a rule, which is written as an inclusion criterion."""
+    protocol = write(facts, {"I1": rule}, **more)
+    return Board(protocol).evidence.ways(protocol.criteria[0].rule, truth)
+
+
+def test_what_cannot_be_is_no_way() -> None:
+    """A leaf that holds and does not, of whatever date; or a question without any value."""
+    facts: dict[str, str | Plain] = {"one": "date", "two": "date", "site": choice("here", "there")}
+    for fact in ("one", "two"):
+        recent, old = ({"elapsed": [fact, *how, "as_of"]} for how in (["<", 28, "days"], [">=", 2, "years"]))
+        other = {"elapsed": ["two" if fact == "one" else "one", "<", 28, "days", "as_of"]}
+        read: Plain = {"any": [other, {"not": other}]}
+        both: Plain = {"any": [{"all": [recent, {"not": recent}]}, {"all": [read, {"always": False}]}]}
+        assert listed(facts, both) == ()
+        assert len(listed(facts, {"all": [recent, old, other]})) == 1  # no two windows are held against each other
+        assert len(listed(facts, {"all": [{"not": recent}, old]})) == 1
+        assert len(listed(facts, {"any": [recent, old]}, truth=False)) == 1
+    assert listed(facts, {"all": [{"not": KNOWN_SITE}]}) == ()
+    assert len(listed(facts, KNOWN_SITE)) == 1
+    assert listed(facts, {"all": [{"is": {"site": ["here"]}}, {"is": {"site": ["there"]}}]}) == ()
+
+
+def test_no_way_holds_another() -> None:
+    """Only what is needed; a constant needs nothing."""
+    both: Plain = {"any": [{"all": [A, B]}, A]}
+    assert listed(FACTS, both) == listed(FACTS, {"any": [A, {"all": [A, B, B]}]})
+    assert len(listed(FACTS, both)) == len(listed(FACTS, {"term": "t"}, terms={"t": both})) == 1
+    assert listed(FACTS, {"any": [A, {"always": True}]}) == (0,)
+    assert listed(FACTS, {"all": [A, {"always": False}]}) == ()
+
+
+def test_a_term_and_a_part_have_the_ways_of_their_rules() -> None:
+    """For the cohort; of nobody can be said in which part they are."""
+    cohorts = {"one": EVERYBODY | {"parts": {"p": {"all": [A, B]}}}, "two": EVERYBODY}
+    protocol = write(FACTS, {"E1": {"any": [{"part": "p"}, C]}, "I1": {"term": "t"}}, cohorts, terms={"t": A})
+    evidence = Board(protocol).evidence
+    one, two = protocol.cohorts
+    rule = protocol.criteria[0].rule
+    assert isinstance(rule, AnyOf)
+    part, c = rule.rules
+
+    def counts(of: Rule, cohort) -> list[int]:
+        return [len(evidence.ways(of, truth, cohort)) for truth in (True, False)]
+
+    assert [counts(part, cohort) for cohort in (one, two, None)] == [[1, 2], [0, 1], [0, 0]]
+    assert [counts(rule, cohort) for cohort in (one, two, None)] == [[2, 2], [1, 1], [1, 0]]
+    assert evidence.ways(rule, True, two) == evidence.ways(c, True)
+    term, a = protocol.criteria[1].rule, protocol.term_by_name["t"].rule
+    assert [evidence.ways(term, truth) for truth in (True, False)] == [
+        evidence.ways(a, truth) for truth in (True, False)
+    ]
+    assert evidence.ways(term, True) != evidence.ways(term, False)
+
+
+def test_what_an_answer_shows_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date anew on each day."""
+    recent: Plain = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "n": "count"}, {"E1": recent, "E2": {"compare": ["n", ">", 5]}})
+    evidence, evaluator = Board(protocol).evidence, Evaluator(protocol)
+    decided: list[Rule] = []
+    monkeypatch.setattr(ways, "decide", lambda rule, context: decided.append(rule) or decide(rule, context))
+
+    def shown(day: date) -> int:
+        decided.clear()
+        participant = read_participant(protocol, body({"stop": "2026-11-01", "n": 7}, day), day)
+        return evidence.of(evaluator.world(participant), participant.dates)
+
+    first = shown(TODAY)
+    assert len(decided) == 2
+    assert (shown(TODAY), decided) == (first, [])
+    assert shown(TODAY.replace(month=12)) != first
+    assert decided == [protocol.criteria[0].rule]
+
+
+def test_how_many_ways_are_listed() -> None:
+    """So many pairs are put together, so many ways are kept, and no more."""
+    facts: dict[str, str | Plain] = {**FACTS, "d": "yes_no"}
+    pairs: Plain = {"all": [{"any": [A, B]}, {"any": [C, {"yes": "d"}]}]}
+    for name in ("TRIED", "MOST"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ways, name, 4)
+            assert len(listed(facts, pairs)) == 4
+            patch.setattr(ways, name, 3)
+            with pytest.raises(TooMany):
+                listed(facts, pairs)
+
+
 # WHAT ONE QUESTION TELLS
 
 
@@ -441,8 +730,11 @@ EVEN = {"decides": 0.1, "burden": 1}
 
 
 def test_the_quickest_order_asks_one_question_at_a_time() -> None:
-    """Whatever its section: the one most likely to decide, against the burden of answering it."""
-    weights = {"a": EVEN, "b": {"decides": 0.3, "burden": 1}, "c": {"decides": 0.4, "burden": 4}}
+    """Whatever its section: the one most likely to decide, against the burden of answering it.
+
+    Ten of burden weigh as much as one more question.
+    """
+    weights = {"a": EVEN, "b": {"decides": 0.3, "burden": 1}, "c": {"decides": 0.4, "burden": 5}}
     protocol = weighed(weights, {"E1": A, "E2": B, "E3": C})
     assert quickest(protocol, {}) == ["b"]
     assert quickest(protocol, {"b": False}) == ["c"]
@@ -459,15 +751,68 @@ def test_what_excludes_alone_is_worth_more() -> None:
     assert quickest(protocol, {"b": True}) == ["a"]
 
 
-def test_how_much_less_an_answer_is_worth_beside_others() -> None:
-    """Three times less beside one other answer that it needs, five times beside two."""
-    for needed, times in (([C], 3), ([A, C], 5)):
-        for decides, first in ((0.1 * times - 0.01, "d"), (0.1 * times + 0.01, "b")):
-            raw = plain({**FACTS, "d": "yes_no"}, {"E1": {"all": [B, *needed]}, "E2": {"yes": "d"}})
-            for question in raw["questions"]:
-                weight = decides if question["key"] == "b" else 0.1
-                question["asking"] = {"decides": weight, "burden": 1, "source": "judgement"}
-            assert quickest(protocol_from_plain(raw), {}) == [first]
+def test_what_opens_a_likely_way_is_worth_asking() -> None:
+    """A way is worth its chance against what it takes on average: an answer that does not belong to it ends it.
+
+    Of two even answers a quarter belongs to both, and that takes one question and a half: a sixth for each.
+    """
+    even = {"decides": 0.5, "burden": 1}
+    for decides, first in ((0.16, "a"), (0.17, "c")):
+        weights = {"a": even, "b": even, "c": {"decides": decides, "burden": 1}}
+        protocol = weighed(weights, {"E1": {"all": [A, B]}, "E2": C})
+        assert quickest(protocol, {}) == [first]
+
+
+def test_of_a_way_the_answer_that_ends_it_most_likely_is_asked_for_first() -> None:
+    protocol = weighed(
+        {"a": {"decides": 0.9, "burden": 1}, "b": {"decides": 0.3, "burden": 1}, "c": EVEN}, {"E1": {"all": [A, B]}}
+    )
+    assert quickest(protocol, {}) == ["b"]
+
+
+SITES = {"E1": A, "E2": {"is": {"site": ["north"]}}, "E3": {"all": [B, {"is": {"site": ["south"]}}]}}
+
+
+def sites(a: float, b: float, likely: list[Plain]) -> Protocol:
+    """Of three sites north excludes, as "a" does, and south does together with "b"."""
+    raw = plain({"a": "yes_no", "b": "yes_no", "site": choice("north", "south", "east")}, SITES)
+    for question, weights in zip(raw["questions"], ({"decides": a}, {"decides": b}, {"likely": likely}), strict=True):
+        question["asking"] = {**weights, "burden": 1, "source": "judgement"}
+    return protocol_from_plain(raw)
+
+
+def test_each_answer_has_a_likelihood_of_its_own() -> None:
+    """North excludes, south opens a question that is as likely as not to exclude; the rest is worth nothing."""
+    likely = [["north", 0.1], ["south", 0.6], ["east", 0.3]]
+    worth = (0.1 + 0.6 * 0.5) / (1 + 0.6)
+    for weight, first in ((worth - 0.01, "site"), (worth + 0.01, "a")):
+        assert quickest(sites(weight, 0.5, likely), {}) == [first]
+
+
+def test_what_is_left_of_the_whole_shows_nothing() -> None:
+    for weight, first in ((0.09, "site"), (0.11, "a")):
+        assert quickest(sites(weight, 0.5, [["north", 0.1]]), {}) == [first]
+
+
+def test_an_answer_is_followed_only_while_that_is_worth_more() -> None:
+    """Beside an answer that excludes at once, a way that hardly ever leads anywhere costs nothing."""
+    for weight, first in ((0.19, "site"), (0.21, "a")):
+        assert quickest(sites(weight, 0.01, [["north", 0.2], ["south", 0.8]]), {}) == [first]
+
+
+def test_an_age_says_how_likely_it_is_for_the_birth_date_too() -> None:
+    raw = plain({"a": "yes_no", "birth": "birth", "age": "age"}, {"E1": A, "I1": {"compare": ["age", ">=", 18]}})
+    for question in raw["questions"]:
+        question["asking"] = {"decides": 0.1, "burden": 1, "source": "judgement"}
+    raw["questions"][2]["asking"] = {"likely": [[10, 0.2], [40, 0.8]], "burden": 1, "source": "judgement"}
+    assert quickest(protocol_from_plain(raw), {}) == ["birth"]
+    raw["questions"][2]["asking"]["likely"] = [[10, 0.05], [40, 0.95]]
+    assert quickest(protocol_from_plain(raw), {}) == ["a"]
+
+
+def test_what_cannot_exclude_any_more_keeps_the_protocols_order() -> None:
+    protocol = weighed({"a": EVEN, "b": EVEN, "c": {"decides": 0.9, "burden": 1}}, {"I1": {"any": [A, B, C]}})
+    assert quickest(protocol, {}) == ["a"]
 
 
 def test_a_step_names_its_section() -> None:

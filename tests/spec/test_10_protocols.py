@@ -250,6 +250,33 @@ def test_weights() -> None:
         one(Question("b", "s", YesNo(), "B?", "B", "So.", "fixed", asking=Asking(decides=float("nan"))), IsYes("a"))
 
 
+def test_how_likely_each_answer_is() -> None:
+    """Answers that the question takes, each once, with shares of one whole, in the place of `decides`."""
+
+    def said(number: int, *likely: Plain) -> list[str]:
+        asking = {"likely": list(likely), "burden": 1, "source": "judgement"}
+        return faults(put(asking, "questions", number, "asking"))
+
+    raw = base()
+    raw["questions"][1]["asking"] = {"likely": [["FR", 0.25], ["US", 0.75]], "burden": 1, "source": "judgement"}
+    raw["questions"][2]["asking"] = {"likely": [[[], 0.9], [["car_t"], 0.1]], "burden": 1, "source": "judgement"}
+    protocol = protocol_from_plain(raw)
+    assert protocol.questions[2].asking.likely == (((), 0.9), (("car_t",), 0.1))
+    assert protocol_to_plain(protocol)["questions"][2]["asking"] == raw["questions"][2]["asking"]
+    assert said(0, ["yes", 0.5]) == ["question a: asking likely: an answer must be true or false"]
+    assert said(0, [{"a": []}, 0.5]) == ["question a: asking likely: an answer must be true or false"]
+    assert said(0, [True, 0.5], [True, 0.2]) == ["question a: asking likely: names an answer twice"]
+    assert said(0, [True, 0.5], [False, 0.6]) == ["question a: asking likely: the shares come to more than 1"]
+    for share in (0, 1.1, "half", True):
+        assert said(0, [True, share]) == ["question a: asking likely: a share must be a number above 0, 1 at the most"]
+    for pair in (True, [True], [True, 0.5, 1]):
+        assert said(0, pair) == ["protocol.questions[1].asking.likely: takes pairs of an answer and its share"]
+    date = next(number for number, question in enumerate(base()["questions"]) if question["type"] == "date")
+    assert said(date, ["2020", 0.5])[0].endswith("asking likely: is not for a date")
+    both = {"likely": [[True, 0.5]], "decides": 0.5, "burden": 1, "source": "judgement"}
+    assert faults(put(both, "questions", 0, "asking")) == ["protocol.questions[1].asking: unknown field decides"]
+
+
 def test_weights_that_are_left_out() -> None:
     """A question without weights of its own has the usual ones; written out they are the same content."""
     raw = base()

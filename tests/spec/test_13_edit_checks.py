@@ -1,11 +1,14 @@
 """13. Edit checks: answers that hardly go together raise a query; it changes no verdict."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from authoring import TODAY, Plain, body, choice, plain, table
 
-from app.rules import explain
+from app.rules import edit_checks, explain
 from app.rules.codec import content_hash, protocol_from_plain, protocol_to_plain
-from app.rules.edit_checks import Raised, raised
+from app.rules.edit_checks import EditChecks, Raised, raised
 from app.rules.evaluate import Context, decide
 from app.rules.participant import read_participant
 from app.rules.protocol import EditCheck, InvalidProtocol, Protocol
@@ -171,6 +174,56 @@ def test_the_date_of_birth_wins_over_a_stated_age() -> None:
     assert queries(write(MONTHS), {"birth": "2024-08-22", "age": 2, "remission": 40}) == {"Q1": ["remission", "birth"]}
 
 
+# ONE ENGINE FOR MANY
+
+
+def test_one_engine_raises_what_a_new_one_would() -> None:
+    """Whatever it has seen before: the same query on other values, and checks with and without an interval."""
+    either: Plain = {"any": [MONTHS, {"all": [{"yes": "pregnant"}, {"is": {"sex": ["male"]}}]}]}
+    protocol = write(SCALES["rule"], MONTHS, either, {"all": [MONTHS, {"yes": "pregnant"}]})
+    evaluator = Evaluator(protocol)
+    for _ in range(2):
+        for answers, codes in (
+            ({}, []),
+            ({"ecog": 0, "karnofsky": 40}, ["Q1"]),
+            ({"ecog": 1, "karnofsky": 30}, ["Q1"]),
+            ({"age": 2, "remission": 40}, ["Q2", "Q3"]),
+            ({"age": 2, "remission": 10}, []),
+            ({"age": 20, "remission": 40}, []),
+            ({"age": 20, "remission": 10, "pregnant": True, "sex": "male"}, ["Q3"]),
+            ({"pregnant": True, "sex": "male"}, ["Q3"]),
+            ({"age": 2, "remission": 41, "pregnant": True, "ecog": 0, "karnofsky": 40}, ["Q1", "Q2", "Q3", "Q4"]),
+        ):
+            participant = read_participant(protocol, body(answers), TODAY)
+            found = evaluator.queries(participant)
+            assert [query.code for query in found] == codes, answers
+            assert found == raised(protocol, evaluator.world(participant)) == evaluator.evaluate(participant).queries
+
+
+def test_what_was_decided_is_not_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what holds an interval against an age is not decided at all where the interval is not known."""
+    protocol = write(SCALES["rule"], MONTHS, {"all": [YEARS, {"yes": "pregnant"}]})
+    checks = EditChecks(protocol, 10)
+    assert checks.rules == (protocol.edit_checks[0].rule,)
+    decided: list[Any] = []
+    monkeypatch.setattr(edit_checks, "decide", lambda rule, context: decided.append(rule) or decide(rule, context))
+
+    def queries(traits: int, answers: Plain) -> list[str]:
+        decided.clear()
+        world = Evaluator(protocol).world(read_participant(protocol, body(answers), TODAY))
+        return [query.code for query in checks.raised(traits, world)]
+
+    scales, long = {"ecog": 0, "karnofsky": 40}, {"age": 2, "remission": 40}
+    assert (queries(1, scales), bool(decided)) == (["Q1"], True)
+    assert (queries(1, scales), decided) == (["Q1"], [])
+    assert (queries(2, {"age": 2}), decided) == ([], [protocol.edit_checks[0].rule])
+    assert (queries(2, {"age": 2, "pregnant": True}), decided) == ([], [])
+    assert (queries(2, long), bool(decided)) == (["Q2"], True)
+    assert (queries(2, long), decided) == (["Q2"], [])
+    assert (queries(2, long | {"remission": 10}), decided) == ([], [protocol.edit_checks[1].rule])
+    assert (queries(2, long | {"remission": 10}), decided) == ([], [])
+
+
 # WHAT FOLLOWS FROM IT
 
 
@@ -238,6 +291,15 @@ def test_a_check_that_cannot_be(rule: Plain, fault: str) -> None:
     with pytest.raises(InvalidProtocol) as refusal:
         write(rule)
     assert fault in refusal.value.faults
+
+
+def test_an_interval_is_counted_in_months_or_years() -> None:
+    """Also where no file says so."""
+    protocol = write(MONTHS)
+    check = replace(protocol.edit_checks[0], rule=ExceedsAge("remission", "days", "age"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidProtocol) as refusal:
+        replace(protocol, edit_checks=(check,))
+    assert refusal.value.faults == ["edit check Q1: exceeds_age counts months or years"]
 
 
 def test_an_interval_is_held_against_the_age_in_edit_checks_alone() -> None:

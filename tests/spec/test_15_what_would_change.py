@@ -1,5 +1,7 @@
 """14. What would change a verdict, and when a verdict is decided whatever the missing answers are."""
 
+import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,10 +10,12 @@ from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 from app.rules import change as rules_change
 from app.rules import conditions
 from app.rules import exact as rules_exact
-from app.rules.change import Changer
-from app.rules.exact import Exact, Exactness
+from app.rules.change import FAILS, HOLDS, Changer, Changing, turners
+from app.rules.exact import Completions, Exact, Exactness
+from app.rules.facts import to_json
 from app.rules.participant import read_participant
 from app.rules.protocol import Protocol
+from app.rules.report import Reporter
 from app.rules.verdict import Evaluator
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
@@ -83,6 +87,80 @@ def test_a_stated_age_is_an_answer() -> None:
     assert exact(protocol, {"age": 17.5}).decision == "excluded"
     assert exact(protocol, {}).decision == "undetermined"  # an age of 17.5 may be stated
     assert exact(protocol, {"birth": "2008"}).decision == "likely_eligible"  # completed years are whole
+
+
+def test_a_stated_age_says_nothing_of_the_day_of_birth() -> None:
+    """What waits for that day then waits for ever: nothing completes it. Also where it did for somebody before."""
+    old: Plain = {"elapsed": ["birth", ">=", 5, "years", "as_of"]}
+    protocol = write(AGE, {"I1": {"any": [old, {"not": old}]}})
+    exactness, evaluator = Exactness(protocol), Evaluator(protocol)
+    for answers, decision in (
+        ({"birth": "2021"}, "likely_eligible"),
+        ({}, "undetermined"),
+        ({"age": 20}, "undetermined"),
+    ):
+        assert exactness.exact(evaluator.evaluate(participant(protocol, answers))).decision == decision
+
+
+def test_a_reading_may_be_taken_either_way() -> None:
+    """So it decides nothing while it is open."""
+    for code in ("I1", "E1"):
+        found = exact(write(FACTS, {code: {"reading": "X1"}}, readings={"X1": "open"}), {})
+        assert (found.decision, found.passes, found.fails) == ("undetermined", (), ())
+
+
+def test_a_partial_date_may_be_each_of_its_days_and_no_other() -> None:
+    """Its last day too."""
+    last = (TODAY - date(2021, 12, 31)).days
+    recent, old = ({"elapsed": ["stop", *how, "as_of"]} for how in (["<", 5, "years"], [">=", 5, "years"]))
+    not_older: Plain = {"elapsed": ["stop", "<", 7, "years", "as_of"]}
+    protocol = write({"stop": "date"}, {"I1": {"any": [recent, {"all": [old, not_older]}]}})
+    assert exact(protocol, {"stop": "2021"}).decision == "likely_eligible"
+    assert exact(protocol, {"stop": "2019"}).decision == "undetermined"
+    for days, decision in ((last, "likely_eligible"), (last + 1, "undetermined")):
+        window: Plain = {"elapsed": ["stop", "<", days, "days", "as_of"]}
+        waits: Plain = {"any": [A, {"not": A}]}
+        protocol = write({"stop": "date", **FACTS}, {"E1": {"all": [window, waits]}})
+        assert exact(protocol, {"stop": "2021"}).decision == decision
+
+
+def test_clauses_that_wait_for_common_names_are_looked_at_together() -> None:
+    """Also where only a third one links two of them."""
+    noise: Plain = {"any": [C, {"not": C}]}
+    protocol = write(FACTS, {"I1": {"any": [A, B]}, "E2": {"all": [B, noise]}, "E3": A})
+    assert exact(protocol, {}).decision == "excluded"
+    assert (
+        exact(write(FACTS, {"I1": {"any": [A, B]}, "E2": {"all": [B, noise]}, "E3": C}), {}).decision == "undetermined"
+    )
+
+
+def test_a_day_is_alike_on_its_own_date_alone() -> None:
+    """One that was recent on the day of an evaluation is not recent a month later."""
+    recent: Plain = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": "date", "a": "yes_no"}, {"E1": {"all": [recent, {"any": [A, {"not": A}]}]}})
+    evaluator, exactness = Evaluator(protocol), Exactness(protocol)
+    for stop, as_of in (("2026-11-01", TODAY), ("2026-12-01", date(2026, 12, 22)), ("2026-12-02", date(2026, 12, 22))):
+        late = read_participant(protocol, body({"stop": stop}, as_of), as_of)
+        assert exactness.exact(evaluator.evaluate(late)).decision == "excluded"
+
+
+def test_a_report_says_what_is_decided_all_the_same() -> None:
+    """Where it is asked to: the exact verdict, and why where the report's own verdict waits."""
+    protocol = write(FACTS, {"I1": {"any": [A, {"not": A}]}, "E1": B})
+    evaluator, reporter = Evaluator(protocol), Reporter(protocol, b'"v":1')
+    for answers, verdict, note in (
+        (
+            {"b": False},
+            "likely_eligible",
+            "Decided whatever the missing answers are: some cohort fits, whatever is found for A.",
+        ),
+        ({}, "undetermined", None),
+        ({"b": True}, "excluded", None),
+    ):
+        judged = evaluator.evaluate(participant(protocol, answers))
+        said = json.loads(reporter.report(judged, exact=True))
+        assert said.pop("exact") == {"verdict": verdict, "note": note}
+        assert said == json.loads(reporter.report(judged))
 
 
 # SMALLEST SETS OF OTHER ANSWERS
@@ -415,6 +493,197 @@ def test_as_plain_data() -> None:
     assert [part.is_aside for part in conditions.parts(changes(fixed, {"a": True}))] == [True, True]
 
 
+# WHICH FACTS, AND TO WHAT
+
+
+def turning(rule: Plain, answers: Plain, code: str = "I1", **more: Any) -> set[str]:
+    """Names of which one has to change before the criterion passes for the first cohort."""
+    protocol = write(FACTS, {code: rule}, **more)
+    search, world = Changer(Evaluator(protocol)).search, Evaluator(protocol).world(participant(protocol, answers))
+    number = next(n for n, unit in enumerate(search.units) if unit.criterion is not None)
+    return set(turners(search, number, HOLDS, world))
+
+
+def test_one_of_these_has_to_change() -> None:
+    """Of all that must change, the fewest names; of what may change instead, all."""
+    no, yes = dict.fromkeys("abc", False), dict.fromkeys("abc", True)
+    assert turning({"all": [{"any": [A, B]}, C]}, no) == {"c"}
+    assert turning({"all": [{"any": [A, B]}, C]}, no | {"c": True}) == {"a", "b"}
+    assert turning({"any": [{"all": [A, B]}, C]}, no) in ({"a", "c"}, {"b", "c"})
+    assert turning({"any": [{"all": [A, B]}, C]}, yes, "E1") == {"c"}
+    assert turning({"all": [{"any": [A, B]}, C]}, yes, "E1") in ({"a", "c"}, {"b", "c"})
+    assert turning({"all": [A, {"always": False}]}, no) == set()
+    parts: dict[str, Plain] = {"one": EVERYBODY | {"parts": {"p": {"all": [A, {"not": B}]}}}}
+    assert turning({"part": "p"}, {"a": True, "b": True}, cohorts=parts) == {"b"}
+    assert turning({"part": "p"}, {"a": True, "b": False}, "E1", cohorts=parts) == {"a", "b"}
+    protocol = write(FACTS, {"E1": {"not": A}})
+    search, world = Changer(Evaluator(protocol)).search, Evaluator(protocol).world(participant(protocol, {"a": True}))
+    assert turners(search, 1, FAILS, world) == {"a"}
+
+
+def settings(fact: str | Plain, rules: list[Plain], answer: Any, **more: str | Plain) -> list[Any]:
+    """What a fact may come to instead of an answer, where these rules read it."""
+    protocol = write({"x": fact, **more}, {f"I{number}": rule for number, rule in enumerate(rules)})
+    found = Changing(
+        Changer(Evaluator(protocol)).search, Evaluator(protocol).world(participant(protocol, {"x": answer}))
+    ).settings("x")
+    assert sorted({setting.place for setting in found}) == [setting.place for setting in found]
+    assert {name for setting in found for name, _ in setting.values} <= {"x"}
+    return [to_json(value) for setting in found for _, value in setting.values]
+
+
+def test_a_fact_may_come_to_each_value_that_falls_otherwise() -> None:
+    """One for all that fall alike; of an answer that is missing, any."""
+    limits: list[Plain] = [{"compare": ["x", "<", 10]}, {"compare": ["x", ">", 90]}]
+    assert settings("count", limits, None) == [0, 10, 91]
+    assert settings("count", limits, 5) == [10, 91]
+    assert settings("count", limits, 50) == [0, 91]
+    assert settings("yes_no", [{"yes": "x"}], True) == [False]
+    assert settings("yes_no", [{"yes": "x"}], None) == [True, False]
+    colours = choice("red", "green", "blue")
+    assert settings(colours, [{"is": {"x": ["red", "green"]}}], "green") == ["blue"]
+    assert settings(colours, [{"is": {"x": ["red"]}}, {"is": {"x": ["blue"]}}], "green") == ["red", "blue"]
+    assert settings(many("a", "b"), [{"includes": {"x": ["a"]}}], ["b"]) == [["a"]]
+
+
+def test_a_day_may_come_to_fall_otherwise() -> None:
+    """Each is the first of those that fall alike. An inexact date may be refined; what time moves is put back only."""
+    windows: list[Plain] = [{"elapsed": ["x", *how, "as_of"]} for how in (["<", 28, "days"], [">=", 2, "years"])]
+    old, middle, recent = "1900-01-01", "2024-11-23", "2026-10-26"
+    timed: Plain = {"type": "date", "not_after": "as_of", "can_change": "time"}
+    for answer, repeated, put_back in (
+        (None, [old, middle, recent], [old, middle, recent]),
+        ("2020-05-06", [middle, recent], []),
+        ("2025-01-01", [old, recent], [old]),
+        (recent, [old, middle], [old, middle]),
+        ("2026-10-25", [old, recent], [old]),
+        ("2026-11-01", [old, middle], [old, middle]),
+        ("2025", [old, "2025-01-01", recent], [old, "2025-01-01"]),
+        ("2026-10", [old, "2026-10-01", recent], [old, "2026-10-01", recent]),
+        ("2024", ["2024-01-01", middle, recent], ["2024-01-01", middle]),
+    ):
+        assert settings("date", windows, answer) == repeated, answer
+        assert settings(timed, windows, answer) == put_back, answer
+
+
+def test_nobody_is_born_later_or_grows_younger() -> None:
+    """Whatever is said of how a date of birth can change. What is stated as an age is raised, above the age stated."""
+    adult: Plain = {"compare": ["age", ">=", 18]}
+    for can_change in ("time", "fixed", "repeat"):
+        birth: Plain = {"type": "date", "not_after": "consent_date", "alternative": "age", "can_change": can_change}
+        protocol = write({"birth": birth, "age": "age"}, {"I1": adult})
+        for answers, found in (
+            ({"birth": "2015-01-01"}, [{"birth": "1900-01-01"}]),
+            ({"birth": "1980-01-01"}, []),
+            ({"age": 12}, [{"age": 18}]),
+            ({"age": 18}, []),
+            ({"age": 40}, []),
+        ):
+            world = Evaluator(protocol).world(participant(protocol, answers))
+            looked = Changing(Changer(Evaluator(protocol)).search, world)
+            made = [{name: to_json(value) for name, value in each.values} for each in looked.settings("birth")]
+            assert made == found, answers
+
+
+def test_a_reading_that_is_taken_stays_so() -> None:
+    """Only an open one may come to be taken as yes or no; what rests on it alone does not change."""
+    protocol = write(FACTS, {"E1": {"reading": "X1"}}, readings={"X1": "open"})
+    found = changes(protocol, {}, readings={"X1": True})
+    assert found["sets"] == []
+    assert [reason["sentence"] for reason in found["reasons"]] == ["Criterion E1 (E1): does not change."]
+    assert found["reasons"][0]["can_change"] == "fixed"
+
+
+def test_of_several_settings_that_do_together_the_first_is_said() -> None:
+    """Where others would do as well, but not in any combination."""
+    colours = choice("red", "green", "blue")
+    same: Plain = {"any": [{"all": [{"is": {fact: [c]}} for fact in ("one", "two")]} for c in ("red", "green")]}
+    protocol = write({"one": colours, "two": colours}, {"I1": same})
+    assert likely(protocol, {"one": "blue", "two": "blue"}) == "One were Red and Two were Red"
+    assert likely(protocol, {"one": "blue", "two": "green"}) == "One were Green"
+
+
+def test_first_comes_what_makes_likely_eligible() -> None:
+    """Then what only opens a cohort, be it less; what time moves is ranked too."""
+    facts: dict[str, str | Plain] = dict.fromkeys("abdefgh", "yes_no")
+    cohorts: dict[str, Plain] = {
+        "much": {"admits": {"all": [{"yes": fact} for fact in "defgh"]}},
+        "little": {"admits": B},
+    }
+    assert sets(write(facts, {"E1": A}, cohorts), {"a": True, "b": False}) == [
+        "Would be likely eligible for Cohort little if A were no and B were yes.",
+        "Would no longer be excluded from Cohort much if A were no.",
+    ]
+    timed: Plain = {"type": "date", "not_after": "as_of", "can_change": "time"}
+    recent: Plain = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    protocol = write({"stop": timed, "a": "yes_no"}, {"E1": {"all": [recent, A]}})
+    assert [one["changes"][0]["kind"] for one in changes(protocol, {"stop": "2026-11-20", "a": True})["sets"]] == [
+        "repeat",
+        "time",
+    ]
+
+
+def test_what_closes_every_cohort_excludes() -> None:
+    """A value that no admission takes is a risk as well as one that a criterion excludes."""
+    cohorts: dict[str, Plain] = {
+        "light": {"admits": {"compare": ["w", "<", 50]}},
+        "middle": {"admits": {"compare": ["w", "<=", 90]}},
+    }
+    (risk,) = changes(write({"w": "weight"}, {"I1": {"always": True}}, cohorts), {"w": 40})["risks"]
+    assert risk["sentence"] == "W: now 40 kg; would exclude if above 90 kg."
+
+
+def test_an_admission_says_how_it_can_change() -> None:
+    protocol = write(FACTS, {"I1": {"always": True}}, {"one": {"admits": A}})
+    (reason,) = changes(protocol, {"a": False})["reasons"]
+    assert (reason["code"], reason["can_change"]) == ("admission", "repeat")
+    evaluator = Evaluator(protocol)
+    assert Changer(evaluator).changes(evaluator.evaluate(participant(protocol, {"a": False}))).reasons[0].code == ""
+
+
+def test_a_cohort_that_a_group_closes_too_has_no_day() -> None:
+    """Time turns one reason and not the other."""
+    recent: Plain = {"elapsed": ["stop", "<", 28, "days", "as_of"]}
+    criteria: dict[str, Plain] = {"E1": recent, "I1": {"rule": A, "group": "g"}}
+    protocol = write({"stop": "date", "a": "yes_no"}, criteria, groups=("g",))
+    assert changes(protocol, {"stop": "2026-11-20", "a": True})["cohorts"] == {"everybody": "2026-12-18"}
+    assert changes(protocol, {"stop": "2026-11-20", "a": False})["cohorts"] == {}
+
+
+def test_a_verdict_holds_until_a_part_no_longer_does() -> None:
+    """Each cohort's part is looked at; the last day of the calendar counts."""
+    part: Plain = {"elapsed": ["stop", ">=", 28, "days", "as_of"]}
+    protocol = write({"stop": "exact date"}, {"E1": {"part": "p"}}, {"one": EVERYBODY | {"parts": {"p": part}}})
+    for stop, until in (("2026-11-20", "2026-12-18"), ("2199-12-03", "2199-12-31")):
+        assert changes(protocol, {"stop": stop})["holds_until"] == until
+
+
+def test_a_month_that_is_not_over_grows() -> None:
+    """ "November" is any of its days up to today; a few days later it may be a later one."""
+    before, recent = (
+        {"elapsed": [fact, *how, "as_of"]} for fact, how in (("x", [">=", 2, "days"]), ("y", ["<", 5, "days"]))
+    )
+    protocol = write({"x": "date", "y": "date"}, {"I1": {"any": [before, recent]}})
+    assert changes(protocol, {"x": "2026-11", "y": "2026-11-19"})["holds_until"] == "2026-11-24"
+    assert changes(protocol, {"x": "2026-10", "y": "2026-11-19"})["holds_until"] is None
+
+
+def test_a_list_is_said_by_what_all_that_will_do_share() -> None:
+    cells = {"cells": many("car_t", "dli")}
+    one, either = {"includes": {"cells": ["car_t"]}}, {"includes": {"cells": ["car_t", "dli"]}}
+    protocol = write(cells, {"I1": either, "I2": {"any": [one, {"not": one}]}})
+    assert likely(protocol, {"cells": []}) == "Cells were with Car t or Dli"
+
+
+def test_a_date_of_birth_is_spoken_of_by_the_age_only_where_that_alone_is_the_limit() -> None:
+    infant: Plain = {"not": {"compare": ["age", ">=", 1]}}
+    grown, adult = {"elapsed": ["birth", ">=", 20, "years", "as_of"]}, {"compare": ["age", ">=", 20]}
+    assert likely(write(AGE, {"I1": {"any": [grown, infant]}}), {}) == (
+        "Birth were at least 20 years before the day of this evaluation or under 1 year"
+    )
+    assert likely(write(AGE, {"I1": {"any": [adult, infant]}}), {}) == ("Age were at least 20 years or under 1 year")
+
+
 # LIMITS
 
 
@@ -424,6 +693,75 @@ def test_an_exact_verdict_that_gives_up_is_undetermined(monkeypatch: pytest.Monk
     for budget, decision in ((1, "likely_eligible"), (0, "undetermined")):
         monkeypatch.setattr(rules_exact, "BUDGET", budget)
         assert exact(protocol, {"b": False}).decision == decision
+
+
+def test_the_name_for_which_most_waits_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its name, and whatever the order of the criteria: one step is enough then."""
+    monkeypatch.setattr(rules_exact, "BUDGET", 1)
+    for shared, one, other in (("b", "a", "c"), ("a", "b", "c"), ("c", "a", "b")):
+        first, *noises = ({"yes": fact} for fact in (shared, one, other))
+        criteria: dict[str, Plain] = {
+            f"I{number}": {"all": [held, {"any": [noise, {"not": noise}]}]}
+            for number, (held, noise) in enumerate(zip((first, {"not": first}), noises, strict=True))
+        }
+        assert exact(write(FACTS, criteria), {}).decision == "excluded"
+
+
+def watched(patch: pytest.MonkeyPatch, place: Any, name: str) -> list[Any]:
+    """The calls of a function from now on."""
+    calls: list[Any] = []
+    real = getattr(place, name)
+
+    def seen(*args: Any) -> Any:
+        calls.append(args)
+        return real(*args)
+
+    patch.setattr(place, name, seen)
+    return calls
+
+
+def test_what_falls_alike_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same answers take no search, and others that fall alike no more than to be held against the rules."""
+    protocol = write({"w": "weight", **FACTS}, {"I1": {"any": [A, {"not": A}, {"compare": ["w", ">", 90]}]}, "E1": B})
+    evaluator = Evaluator(protocol)
+    one, alike = (evaluator.evaluate(participant(protocol, {"w": weight})) for weight in (50, 60))
+    exactness, forgetful = Exactness(protocol), Exactness(protocol, remember=0)
+    for each in (exactness, forgetful):
+        each.exact(one)
+    calls = [watched(monkeypatch, rules_exact, name) for name in ("waits", "decide")]
+    calls += [watched(monkeypatch, Completions, "of")]
+    found = exactness.exact(one)
+    assert calls == [[], [], []]
+    assert exactness.exact(alike) == found
+    assert [bool(each) for each in calls] == [False, True, False]
+    calls[1].clear()
+    assert forgetful.exact(one) == found
+    assert all(calls)
+
+
+def test_what_keeps_a_rule_so_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    protocol = write(FACTS, {"E1": {"all": [A, {"any": [B, C]}]}})
+    evaluator = Evaluator(protocol)
+    changer, verdict = Changer(evaluator), evaluator.evaluate(participant(protocol, dict.fromkeys("abc", True)))
+    found = changer.changes(verdict)
+    calls = watched(monkeypatch, rules_change, "decide")
+    assert changer.changes(verdict) == found
+    assert calls == []
+    assert Changer(evaluator).changes(verdict) == found
+    assert calls
+
+
+def test_what_takes_more_changes_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where four facts keep it so apart, nothing is tried with fewer; each setting tried is a step."""
+    names = "abcd"
+    protocol = write(dict.fromkeys(names, "yes_no"), {f"E{n}": {"yes": fact} for n, fact in enumerate(names)})
+    for budget, found in ((8, [list(names)]), (7, [])):
+        monkeypatch.setattr(rules_change, "BUDGET", budget)
+        assert facts_of(protocol, dict.fromkeys(names, True)) == found
+    protocol = write(FACTS, {"E1": A})
+    for budget, found in ((2, [["a"]]), (1, [])):
+        monkeypatch.setattr(rules_change, "BUDGET", budget)
+        assert facts_of(protocol, {"a": True}) == found
 
 
 def facts_of(protocol: Protocol, answers: Plain) -> list[list[str]]:
@@ -469,7 +807,11 @@ def test_each_cohort_and_criterion_has_its_exact_verdict() -> None:
     assert (found.decision, found.cohorts, found.passes, found.fails) == ("likely_eligible", expected, ("I1",), ())
     assert exact(write(FACTS, {"I1": A}, cohorts), {"a": False}).cohorts == dict.fromkeys(expected, "excluded")
     routes: dict[str, Plain] = {"I1": {"rule": A, "group": "g"}, "I2": {"rule": {"not": A}, "group": "g"}}
-    assert exact(write(FACTS, routes, groups=("g",)), {}).decision == "likely_eligible"
+    found = exact(write(FACTS, routes, groups=("g",)), {})
+    assert (found.decision, found.passes, found.fails) == ("likely_eligible", (), ())
+    parts: dict[str, Plain] = {"one": EVERYBODY | {"parts": {"p": A}}}
+    found = exact(write(FACTS, {"I1": {"any": [{"part": "p"}, {"not": {"part": "p"}}]}}, parts), {})
+    assert (found.decision, found.cohorts, found.passes) == ("likely_eligible", {"one": "likely_eligible"}, ())
     assert exact(write(FACTS, {**routes, "I3": B}, groups=("g",)), {}).decision == "undetermined"
     routes["I2"] = {"rule": never, "group": "g"}
     found = exact(write(FACTS, routes, groups=("g",)), {})

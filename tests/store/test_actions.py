@@ -149,6 +149,17 @@ def test_P19_each_change_is_one_event_without_values(published: Database, token:
     assert (screening.result, screening.result_at) == ('{"verdict":"excluded"}', now)
 
 
+def test_P19_a_change_that_is_not_kept_leaves_no_event(published: Database, now: datetime) -> None:
+    with published.read() as session:
+        before = session.scalar(select(func.count()).select_from(Event))
+    with pytest.raises(ZeroDivisionError), published.write() as session:
+        actions.start_quick_check(session, nct_id=NCT, at=now, as_of=TODAY, hours=24, actor="person")
+        raise ZeroDivisionError
+    with published.read() as session:
+        assert session.scalar(select(func.count()).select_from(Event)) == before
+        assert session.scalar(select(func.count()).select_from(Screening)) == 0
+
+
 def test_repeated_submit_changes_nothing(published: Database, token: str, now: datetime) -> None:
     for minute in range(3):
         at = now + timedelta(minutes=minute)

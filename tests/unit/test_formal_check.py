@@ -56,7 +56,7 @@ def changed(folder: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_the_built_in_trial(check: Check) -> None:
+def test_P15_the_built_in_trial(check: Check) -> None:
     """Every remark is acknowledged, and every acknowledgement is needed."""
     ran = check("--strict")
     assert (ran.status, ran.lines[-1]) == (0, "nct05086315.yaml: valid, 0 errors, 0 warnings, 17 notes.")
@@ -118,7 +118,7 @@ SEEDED = {
 
 
 @pytest.mark.parametrize("seeded", SEEDED)
-def test_a_seeded_fault_fails_with_a_witness(
+def test_P15_a_seeded_fault_fails_with_a_witness(
     check: Check, tmp_path: Path, capsys: pytest.CaptureFixture[str], seeded: str
 ) -> None:
     """The witness goes back through `screen`, which says of the participant what the remark said."""

@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,35 @@ def loaded_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFact
     shutil.copyfile(sqlite_template, path)
     load_built_in(URL.create("sqlite", database=str(path)))
     return path
+
+
+@pytest.fixture(scope="session")
+def loaded_postgresql(
+    new_postgresql: Callable[[str], AbstractContextManager[URL]], postgresql_template: URL
+) -> Iterator[URL]:
+    """The same as a PostgreSQL database, from which others are copied."""
+    with new_postgresql(f"TEMPLATE {postgresql_template.database}") as url:
+        load_built_in(url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def loaded(request: pytest.FixtureRequest) -> Iterator[URL]:
+    """A database of its own with the built-in trial in force, on each engine."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("loaded_sqlite")
+    else:
+        template = request.getfixturevalue("loaded_postgresql")
+        with request.getfixturevalue("new_postgresql")(f"TEMPLATE {template.database}") as url:
+            yield url
+
+
+@pytest.fixture
+def loaded_sqlite(loaded_template: Path, tmp_path: Path) -> URL:
+    """A SQLite file of its own with the built-in trial in force."""
+    path = tmp_path / "loaded.sqlite3"
+    shutil.copyfile(loaded_template, path)
+    return URL.create("sqlite", database=str(path))
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,17 @@
 """People and programs of sites, for tests: hired without ceremony, and signed in by a session that is simply there."""
 
-from datetime import datetime
+import secrets
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from app import actions
-from app.access import Principal, Role
+from app.access import API_SCOPES, Principal, Role
 from app.store import accounts
 from app.store.db import Database
-from app.store.models import SiteRow
+from app.store.models import ApiKey, SiteRow
+from app.store.queries import token_hash
 
 
 class Person(NamedTuple):
@@ -54,3 +56,35 @@ def begin(database: Database, who: Person, site_id: int, subject_code: str, at: 
             **more,
         )
         return str(begun.reference)
+
+
+class Program(NamedTuple):
+    """A program with a key; `headers` go with its requests."""
+
+    key_id: int
+    headers: dict[str, str]
+
+
+def give_key(
+    database: Database,
+    site_id: int,
+    *scopes: str,
+    at: datetime,
+    until: datetime = datetime(2999, 1, 1, tzinfo=UTC),
+    token: str = "",
+) -> Program:
+    """A key of a site, by default with all scopes; `token` chooses it."""
+    prefix, _, secret = (token or f"pk_{secrets.token_hex(4)}.{secrets.token_urlsafe(32)}").partition(".")
+    with database.write() as session:
+        key = ApiKey(
+            prefix=prefix,
+            secret_hash=token_hash(secret),
+            client=prefix,
+            site_id=site_id,
+            scopes=list(scopes or API_SCOPES),
+            created_at=at,
+            expires_at=until,
+        )
+        session.add(key)
+        session.flush()
+        return Program(key.id, {"authorization": f"Bearer {prefix}.{secret}"})

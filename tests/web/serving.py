@@ -157,7 +157,8 @@ def serving(url: URL, *arguments: str, **environ: str) -> Iterator[Live]:
     """`python -m app serve` on a free port."""
     given = {f"PRESCREEN_{name.upper()}": value for name, value in environ.items()}
     shown = url.render_as_string(hide_password=False)
-    env = {**os.environ, "PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, **given}
+    quiet = {"PRESCREEN_LOG_LEVEL": "warning"}  # what else it writes is what a test looks at
+    env = {**os.environ, "PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, **quiet, **given}
     with tempfile.NamedTemporaryFile("w", suffix=".log") as log:
         command = [sys.executable, "-m", "app", "serve", "--port", "0", *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True)

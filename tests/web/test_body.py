@@ -64,14 +64,14 @@ NO_JSON = [
 
 
 @pytest.mark.parametrize("content", NO_JSON, ids=lambda content: repr(content[:24]))
-def test_what_is_not_json(api: Client, content: bytes) -> None:
+def test_P33_what_is_not_json(api: Client, content: bytes) -> None:
     for path in (EVALUATE, NEXT):
         response = api.post(path, content)
         assert (response.status_code, response.headers["content-type"]) == (422, PROBLEM)
         assert [error["fact"] for error in response.json()["errors"]] == ["body"]
 
 
-def test_nesting_of_any_depth(api: Client) -> None:
+def test_P33_nesting_of_any_depth(api: Client) -> None:
     """Where the parser gives up depends on the stack; on either side of it the answer is a clean one."""
     for depth in (10, 100, 500, 900, 950, 980, 990, 1000, 1100, 5000, 32_000):
         for content in (b"[" * depth + b"]" * depth, b'{"answers":{"hiv":' + b"[" * depth + b"]" * depth + b"}}"):
@@ -110,7 +110,7 @@ FACTS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("fact", "value"), FACTS, ids=lambda value: ascii(value)[:24])
-def test_values_that_no_fact_takes(api: Client, fact: str, value: object) -> None:
+def test_P33_values_that_no_fact_takes(api: Client, fact: str, value: object) -> None:
     for path in (EVALUATE, NEXT):
         response = api.post(path, {"answers": {fact: value}})
         assert response.status_code == 422, response.text
@@ -120,7 +120,7 @@ def test_values_that_no_fact_takes(api: Client, fact: str, value: object) -> Non
 
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "1e400", "1" + "0" * 400, "1E+309", "0.0000001e400"])
-def test_numbers_beyond_all_limits(api: Client, text: str) -> None:
+def test_P33_numbers_beyond_all_limits(api: Client, text: str) -> None:
     for fact in ("weight_kg", "ecog", "age_years", "qtcf_ms"):
         response = api.post(EVALUATE, f'{{"answers": {{"{fact}": {text}}}}}'.encode())
         assert [error["fact"] for error in response.json()["errors"]] == [fact]
@@ -216,7 +216,7 @@ def test_any_bytes_are_json_or_refused(content: bytes) -> None:
 CANARY = "Ca-na-ry-7351"
 
 
-def test_no_value_is_repeated_or_logged(api: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_P33_P34_no_value_is_repeated_or_logged(api: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for logger in ("sqlalchemy.engine", "prescreen", "uvicorn.error", "asyncio"):
         logging.getLogger(logger).setLevel(logging.DEBUG)

@@ -91,7 +91,7 @@ def check_available(client: Client) -> None:
         assert response.status_code == 200
 
 
-def test_postgresql_goes_and_comes_back(
+def test_P7_postgresql_goes_and_comes_back(
     postgresql_server: URL, postgresql_url: URL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("app.web.published.REFRESH_SECONDS", -1)
@@ -120,7 +120,7 @@ def administer(server: URL, statement: str) -> None:
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a folder", "another file"])
-def test_sqlite_goes_and_comes_back(
+def test_P7_sqlite_goes_and_comes_back(
     loaded_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
 ) -> None:
     monkeypatch.setattr("app.web.published.REFRESH_SECONDS", -1)

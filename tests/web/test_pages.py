@@ -13,12 +13,14 @@ from serving import NOW, Client, settings
 
 from app import actions
 from app.main import create_app
+from app.rules import explain
 from app.rules.participant import read_participant
 from app.rules.protocol import Protocol
 from app.store import queries
 from app.store.db import Database
 from app.store.models import Base
 from app.trials import read_trial
+from app.web.published import Published
 
 TABLES = Base.metadata.sorted_tables
 PAGES = ("answers", "dates", "result", "questions/country+birth_date+sex+weight_kg", "questions/qtcf_ms")
@@ -84,6 +86,29 @@ def test_get_never_writes(site: Site) -> None:
         for query in ("", "?goal=all_reasons", "?from=answers", "?goal=junk&from=junk"):
             assert site.get(address + query).status_code in (200, 303), address
     assert site.rows() == before
+
+
+def test_the_rules_page_lists_the_edit_checks(site: Site) -> None:
+    """In words, each under the answers that it holds against each other; nothing where a protocol has none."""
+    address, protocol = "/trials/NCT05086315/rules", site.protocol
+    section = html.unescape(site.get(address).text).split('id="checks"')[1]
+    for check in protocol.edit_checks:
+        said = section.split(f'id="rule-{check.code}"')[1].split("</section>")[0]
+        assert check.message in said
+        outline = explain.outline(protocol, check.rule)
+        assert all(part.text in said for part in outline.children or (outline,))
+    assert "ECOG performance status and Karnofsky score" in section
+    publish(site.database, replace(protocol, edit_checks=()))
+    assert 'id="checks"' not in site.get(address).text
+
+
+def test_the_note_does_not_look_for_what_would_change(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes longer than all the rest, and is for the result page alone."""
+    check = site.begin()
+    site.post(f"{check}/questions/qtcf_ms", {"qtcf_ms": "482"})
+    assert "What would change it" in site.get(f"{check}/result").text
+    monkeypatch.delattr(Published, "changes")
+    assert "above 470 ms" in site.get(f"{check}/note").text
 
 
 def test_a_post_saves_and_answers_303(site: Site) -> None:
@@ -276,7 +301,7 @@ def test_taking_a_date_of_birth_back(site_of_all: Site) -> None:
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 
 
-def test_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
+def test_P35_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
     """Every field of every question, of the calculators and of the dates."""
     site, check = site_of_all, site_of_all.begin()
     keys = [question.key for question in site.protocol.questions if question.key != "age_years"]
@@ -303,7 +328,7 @@ def test_what_is_typed_comes_back_inert(site_of_all: Site) -> None:
     )
 
 
-def test_an_address_comes_back_inert(site_of_all: Site) -> None:
+def test_P35_an_address_comes_back_inert(site_of_all: Site) -> None:
     hostile = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
     check = site_of_all.begin()
     places = (f"/checks/{hostile}", f"{check}/questions/{hostile}", f"{check}/answers?goal={hostile}&from={hostile}")
@@ -316,7 +341,7 @@ def test_an_address_comes_back_inert(site_of_all: Site) -> None:
 # WHO MAY SEE IT
 
 
-def test_pages_of_patients_are_stored_nowhere(site: Site) -> None:
+def test_P34_pages_of_patients_are_stored_nowhere(site: Site) -> None:
     check = site.begin()
     site.post(f"{check}/questions/qtcf_ms", {"qtcf_ms": "482"})
     for page in PAGES:

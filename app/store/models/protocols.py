@@ -5,7 +5,7 @@ The names ending in Row are the stored forms of `app.rules` and `app.trials`.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -165,6 +165,7 @@ class QuestionRow(Owned):
     burden: Mapped[float | None]
     asking_source: Mapped[str | None]
     calculator: Mapped[str | None]
+    likely: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class QuestionOptionRow(Owned):

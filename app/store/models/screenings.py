@@ -4,11 +4,15 @@ import json
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.lifecycle import REASON_CODES, STATUSES, VERDICTS
-from app.store.models.schema import Base, one_of
+from app.lifecycle import BY_VERDICT, REASON_CODES, STATUSES, VERDICTS, WAITING
+from app.store.models.schema import Base, one_of, quoted
+
+ASCII_TEXT = Text().with_variant(Text(collation="C"), "postgresql")  # sorted and searched alike on every engine
+DATED = f"status IN ({quoted(BY_VERDICT)}) AND look_again_on IS NOT NULL"  # the waiting list's two parts
+UNDATED = f"status IN ({quoted(WAITING)}) AND look_again_on IS NULL"
 
 
 class Screening(Base):
@@ -44,8 +48,12 @@ class Screening(Base):
         Index("ix_screening_site_verdict", "site_id", "verdict", "updated_at", "id"),
         Index("ix_screening_site_assigned", "site_id", "assigned_to", "updated_at", "id"),
         Index("ix_screening_site_look", "site_id", "look_again_on", "id"),
+        Index("ix_screening_site_due", "site_id", "look_again_on", "id",
+              sqlite_where=text(DATED), postgresql_where=text(DATED)),
+        Index("ix_screening_site_waiting", "site_id", "updated_at", "id",
+              sqlite_where=text(UNDATED), postgresql_where=text(UNDATED)),
         {"sqlite_autoincrement": True},
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str | None] = mapped_column(unique=True)
@@ -63,7 +71,7 @@ class Screening(Base):
     # In a site's log only. `reference` is its name in addresses; `subject_code` never says who it is.
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
     reference: Mapped[str | None] = mapped_column(unique=True)
-    subject_code: Mapped[str | None]
+    subject_code: Mapped[str | None] = mapped_column(ASCII_TEXT)
     created_by: Mapped[str | None]
     updated_at: Mapped[datetime | None]
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey("account.id"))

@@ -1,0 +1,41 @@
+"""The frame of the pages for people who have signed in: who they are, and where they may go."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.access import Permission, Principal
+from app.rules.words import N_, _
+from app.web.deps import App, address_of
+from app.web.pages import in_force, page
+
+PLACES: tuple[tuple[Permission, str, str], ...] = (
+    ("screening:read", "/screenings", N_("Screening log")),
+    ("screening:read", "/screenings/waiting", N_("Waiting")),
+    ("screening:read", "/screenings/charts", N_("Figures")),
+    ("audit:read", "/audit", N_("Audit trail")),
+    ("account:manage", "/people", N_("People")),
+    ("key:manage", "/keys", N_("Keys")),
+)
+
+
+@dataclass(frozen=True)
+class Nav:
+    """The signed-in person's way around: places (address, words) and the name."""
+
+    name: str
+    places: tuple[tuple[str, str], ...]
+
+
+def nav(who: Principal) -> Nav:
+    """The places where somebody may go."""
+    return Nav(who.name, tuple((href, _(words)) for permission, href, words in PLACES if who.may(permission)))
+
+
+def site_page(
+    app: App, request: Request, who: Principal, template: str, status: int = 200, **context: object
+) -> HTMLResponse:
+    """A page for somebody who has signed in."""
+    frame: dict[str, object] = {"who": nav(who), "here": address_of(request)}
+    return page(app, template, in_force(app, app.nct_id), status, **{**frame, **context})
