@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from app import __main__ as command_line
+from app.access import API_SCOPES, ROLES, SITE_ROLES
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,17 @@ def test_the_readme_names_each_command_and_setting() -> None:
         assert f"python -m app {name}" in readme
     for name in Settings.__slots__:
         assert f"PRESCREEN_{name.upper()}" in readme
+
+
+def test_the_page_of_accounts_names_each_role_permission_and_event() -> None:
+    page = (DOCS / "accounts.md").read_text()
+    for role, held in ROLES.items():
+        place = "at a site" if role in SITE_ROLES else "everywhere"
+        assert f"| {role} | {place} | {', '.join(f'`{name}`' for name in sorted(held))} |" in page
+    assert page.count("| at a site |") + page.count("| everywhere |") == len(ROLES)
+    assert f"some of {', '.join(f'`{scope}`' for scope in API_SCOPES)}" in page
+    written = set(re.findall(r'"((?:account|key)\.[a-z_]+)"', (ROOT / "app" / "actions" / "accounts.py").read_text()))
+    assert written == set(re.findall(r"`((?:account|key)\.[a-z_]+)`", page))
 
 
 def command_names() -> list[str]:

@@ -22,6 +22,7 @@ from app.store import accounts
 from app.store.db import WriteSession
 from app.store.models import Account, ApiKey, Grant, Invitation, Login, LoginFailure, RecoveryCode
 from app.store.queries import token_hash
+from app.store.queries import token_hash as hashed  # where the name is that of an argument
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{2,99}")
 CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{1,59}")
@@ -301,11 +302,18 @@ def close_halfway(session: WriteSession, *, login: Login, at: datetime) -> None:
     session.flush()
 
 
-def prove_again(session: WriteSession, *, account: Account, token_hash: str, by: str, at: datetime) -> None:
-    """Keep that somebody who is signed in has just proved again who they are, as a signature asks for."""
+def prove_again(session: WriteSession, *, account: Account, token_hash: str, by: str, at: datetime) -> str:
+    """Keep that somebody who is signed in has just proved again who they are, as a signature asks for.
+
+    The session goes on under another token, which is given. NotFound where it has ended.
+    """
     _forgive(session, account)
-    session.execute(update(Login).where(Login.token_hash == token_hash).values(proved_at=at))
+    token = secrets.token_urlsafe(32)
+    this = update(Login).where(Login.token_hash == token_hash, Login.ended_at.is_(None))
+    if session.execute(this.values(token_hash=hashed(token), proved_at=at)).rowcount != 1:  # type: ignore[attr-defined]
+        raise NotFound("no such session")
     record(session, at, accounts.actor_of(account.id), "account.proved_again", "account", account.id, {"by": by})
+    return token
 
 
 def see_login(session: WriteSession, *, token_hash: str, at: datetime) -> None:

@@ -48,7 +48,7 @@ def shown(app: App, request: Request, name: str, status: int = 200, /, **context
     return page(app, name, in_force(app, app.nct_id), status, **{**usual, **context})
 
 
-def text(posted: Fields, name: str) -> str:
+def field(posted: Fields, name: str) -> str:
     """A field that holds one text."""
     return posted.get(name, [""])[0]
 
@@ -104,7 +104,7 @@ def give_password(app: Parts, posted: Posted, request: Request) -> Response:
     """The first half of signing in. Whatever is wrong, the answer is the same."""
     if not is_at_home(request):
         return insecure(app, request)
-    to, given, password = back_to(text(posted, "to")), text(posted, "login"), text(posted, "password")
+    to, given, password = back_to(field(posted, "to")), field(posted, "login"), field(posted, "password")
     if not given or not password:
         errors = {} if given else {"login": _("Enter your login")}
         errors |= {} if password else {"password": _("Enter your password")}
@@ -132,9 +132,9 @@ def code(app: Parts, request: Request) -> Response:
 @router.post("/login/code", dependencies=[public])
 def give_code(app: Parts, posted: Posted, request: Request) -> Response:
     """The second half: a one-time code or a recovery code."""
-    to = back_to(text(posted, "to"))
+    to = back_to(field(posted, "to"))
     try:
-        found = entry.give_code(app, request, text(posted, "code"))
+        found = entry.give_code(app, request, field(posted, "code"))
     except NotSignedIn:
         return RedirectResponse(with_to("/login", to), 303)
     if found is None:
@@ -174,14 +174,14 @@ def take_up(token: str, app: Parts, posted: Posted, request: Request) -> Respons
     account = invited(app, token)
     if account is None:
         return gone(app, request)
-    pending = opened_pending(app, text(posted, "pending"), token)
+    pending = opened_pending(app, field(posted, "pending"), token)
     if pending is None:
         errors = new_password_errors(posted, [account.login, account.name])
         if errors:
             return password_page(app, request, token, account, 422, errors)
-        pending = Pending(credentials.hash_password(text(posted, "password")), credentials.new_seed())
+        pending = Pending(credentials.hash_password(field(posted, "password")), credentials.new_seed())
         return enrol_page(app, request, token, account, pending)
-    step = credentials.step_of(pending.seed, text(posted, "code"), app.clock(), None)
+    step = credentials.step_of(pending.seed, field(posted, "code"), app.clock(), None)
     if step is None:
         return enrol_page(app, request, token, account, pending, 422, {"code": _(WRONG_CODE)})
     return finished(app, request, token, pending, step)
@@ -271,7 +271,7 @@ def opened_pending(app: App, sealed: str, token: str) -> Pending | None:
 
 def new_password_errors(posted: Fields, context: list[str]) -> dict[str, str]:
     """What is wrong with a new password that was typed twice."""
-    password, again = text(posted, "password"), text(posted, "again")
+    password, again = field(posted, "password"), field(posted, "again")
     complaint = credentials.password_complaint(password, context) if password else _("must be given")
     if complaint is not None:
         return {"password": _("The password {complaint}", complaint=complaint)}
@@ -383,7 +383,7 @@ def browser_words(agent: str) -> str:
 @router.post("/account/sessions")
 def end_sessions(app: Parts, who: Self, posted: Posted, request: Request) -> Response:
     """End one of one's own sessions, or all others."""
-    which, this = text(posted, "session"), token_hash(entry.token_of(request))
+    which, this = field(posted, "session"), token_hash(entry.token_of(request))
     idle = timedelta(minutes=app.settings.idle_minutes)
     with app.database.write() as session:
         own = accounts.account(session, who.account_id or 0)
@@ -406,11 +406,11 @@ def change_password(app: Parts, who: Self, posted: Posted, request: Request) -> 
     """Take another password from somebody who knows the present one."""
     own = entry.own_account(app, who)
     errors = new_password_errors(posted, [own.login, own.name])
-    if not entry.knows_password(app, request, who, text(posted, "current")):
+    if not entry.knows_password(app, request, who, field(posted, "current")):
         errors = {"current": _("The present password is not right"), **errors}
     if errors:
         return shown(app, request, "password.html", 422, shortest=credentials.SHORTEST, errors=errors)
-    made, this = credentials.hash_password(text(posted, "password")), token_hash(entry.token_of(request))
+    made, this = credentials.hash_password(field(posted, "password")), token_hash(entry.token_of(request))
     with app.database.write() as session:
         own = accounts.account(session, own.id)
         actions.change_password(session, account=own, password_hash=made, at=app.clock(), but=this)
@@ -457,8 +457,11 @@ def prove_page(app: App, request: Request, who: Principal, to: str, status: int 
 @router.post("/account/prove")
 def prove_again(app: Parts, who: Self, posted: Posted, request: Request) -> Response:
     """Take password and code from somebody who is signed in."""
-    to = back_to(text(posted, "to"))
-    if not entry.prove_again(app, request, who, text(posted, "password"), text(posted, "code")):
+    to = back_to(field(posted, "to"))
+    token = entry.prove_again(app, request, who, field(posted, "password"), field(posted, "code"))
+    if token is None:
         wrong = _("The password or the code is not right, or the code was used before")
         return prove_page(app, request, who, to, 422, errors={"password": wrong})
-    return RedirectResponse(to or "/account?done=proved", 303)
+    response = RedirectResponse(to or "/account?done=proved", 303)
+    entry.keep_session(response, request, token)
+    return response

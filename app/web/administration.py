@@ -18,7 +18,7 @@ from app.store import accounts
 from app.store.db import ReadSession
 from app.store.models import Account, ApiKey
 from app.web.access import need
-from app.web.accounts import ROLE_WORDS, role_words, shown, site_words, text
+from app.web.accounts import ROLE_WORDS, field, role_words, shown, site_words
 from app.web.deps import App
 from app.web.forms import Fields
 from app.web.pages import Parts, Posted
@@ -44,7 +44,7 @@ DAYS = (30, 90, 180, 365)
 
 def complaints_of(error: Invalid) -> dict[str, str]:
     """The complaints as people read them, by field."""
-    return {field: _(COMPLAINTS[field]) for field, _complaint in error.complaints}
+    return {name: _(COMPLAINTS[name]) for name, _complaint in error.complaints}
 
 
 # PEOPLE
@@ -117,7 +117,7 @@ def role_choices(app: App) -> dict[str, object]:
 
 def chosen_role(app: App, posted: Fields, wrong: Sequence[tuple[str, str]] = ()) -> tuple[Role, int | None]:
     """The role and the site that were chosen. Invalid, which also says what else is wrong."""
-    role, site = text(posted, "role"), text(posted, "site")
+    role, site = field(posted, "role"), field(posted, "site")
     with app.database.read() as session:
         known = {str(one.id): one.id for one in accounts.sites(session, app.nct_id)}
     if role not in ROLE_WORDS:
@@ -132,7 +132,7 @@ def chosen_role(app: App, posted: Fields, wrong: Sequence[tuple[str, str]] = ())
 @router.post("/people")
 def invite(app: Parts, who: Administrator, posted: Posted, request: Request) -> Response:
     """Add somebody, and show their one-time link, this once."""
-    typed = {name: text(posted, name)[:200] for name in ("login", "name", "role", "site")}
+    typed = {name: field(posted, name)[:200] for name in ("login", "name", "role", "site")}
     try:
         at, wrong = app.clock(), check_person(typed["login"], typed["name"])
         grant = chosen_role(app, posted, wrong)
@@ -176,7 +176,7 @@ def person_page(
 @router.post("/people/{account_id}/roles")
 def change_roles(account_id: Number, app: Parts, who: Administrator, posted: Posted, request: Request) -> Response:
     """Give somebody one more role, or take one away; their sessions end."""
-    taken = text(posted, "remove")
+    taken = field(posted, "remove")
     try:
         given = None if taken else chosen_role(app, posted)
         with app.database.write() as session:
@@ -195,7 +195,7 @@ def change_roles(account_id: Number, app: Parts, who: Administrator, posted: Pos
 @router.post("/people/{account_id}/state")
 def change_state(account_id: Number, app: Parts, who: Administrator, posted: Posted, request: Request) -> Response:
     """Disable or enable an account."""
-    change = actions.enable_account if text(posted, "state") == "enable" else actions.disable_account
+    change = actions.enable_account if field(posted, "state") == "enable" else actions.disable_account
     try:
         with app.database.write() as session:
             account = accounts.account(session, account_id)
@@ -274,7 +274,7 @@ def new_key_page(
 @router.post("/keys")
 def create_key(app: Parts, who: KeyKeeper, posted: Posted, request: Request) -> Response:
     """Make a key, and show it, this once."""
-    typed = {"client": text(posted, "client")[:100], "site": text(posted, "site"), "days": text(posted, "days")}
+    typed = {"client": field(posted, "client")[:100], "site": field(posted, "site"), "days": field(posted, "days")}
     scopes = posted.get("scopes", [])
     with app.database.read() as session:
         known = {str(site.id): site for site in accounts.sites(session, app.nct_id)}

@@ -166,8 +166,10 @@ def knows_password(app: App, request: Request, who: Principal, password: str) ->
     return fits
 
 
-def prove_again(app: App, request: Request, who: Principal, password: str, code: str) -> bool:
+def prove_again(app: App, request: Request, who: Principal, password: str, code: str) -> str | None:
     """Let somebody who is signed in prove again who they are, as a signature asks for. TooMany.
+
+    Gives the session's new token (see `keep_session`); None where the proof is refused.
 
     Both are looked at whatever comes of the first, so that no answer says which of them was wrong.
     """
@@ -180,10 +182,10 @@ def prove_again(app: App, request: Request, who: Principal, password: str, code:
         if by is None:
             if knows:
                 actions.refuse_login(session, account_id=account.id, factor="code", address=visit.address, at=at)
-            return False
+            return None
         actions.succeed(session, attempt=attempt)
-        actions.prove_again(session, account=account, token_hash=token_hash(token_of(request)), by=by, at=at)
-        return True
+        this = token_hash(token_of(request))
+        return actions.prove_again(session, account=account, token_hash=this, by=by, at=at)
 
 
 def own_account(app: App, who: Principal) -> Account:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import actions, credentials
-from app.errors import Conflict, Misconfigured, NotFound, NotSignedIn, PrescreenError
+from app.errors import Conflict, Misconfigured, NotFound, NotSignedIn
 from app.rules.words import N_, _
 from app.settings import Settings, secret
 from app.store import accounts
@@ -40,7 +40,7 @@ UNKNOWN = N_("You are not known here. An administrator has to invite you first; 
 TAKEN = N_("This sign-in belongs to another account already.")
 
 
-class Refused(PrescreenError):
+class Refused(Exception):
     """A journey that did not end well; the text is for people."""
 
 
@@ -239,8 +239,10 @@ def proved(app: App, request: Request, journey: Journey, subject: str) -> Respon
         if (account.issuer, account.subject) != (app.settings.oidc_issuer, subject):
             raise Refused(_(REFUSED))
         this = token_hash(entry.token_of(request))
-        actions.prove_again(session, account=account, token_hash=this, by="organisation", at=app.clock())
-    return RedirectResponse(journey.to or "/account?done=proved", 303)
+        token = actions.prove_again(session, account=account, token_hash=this, by="organisation", at=app.clock())
+    response = RedirectResponse(journey.to or "/account?done=proved", 303)
+    entry.keep_session(response, request, token)
+    return response
 
 
 def failed(app: App, request: Request, message: str, status: int = 422) -> Response:

@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import URL
 
-from app.__main__ import listen, main, port_number
+from app.__main__ import FIRST_ACCOUNT, listen, main, port_number
 from app.errors import Misconfigured
 from app.rules.protocol import Protocol
 from app.store import migrate
@@ -87,6 +87,36 @@ def give(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
 
 
 # SCREEN
+
+
+ADA = ("--name", "Ada Byron", "--role")
+
+
+def test_P29_invite_makes_the_first_account_and_prints_a_link_that_is_good_once(run: Run) -> None:
+    ran = run("invite", "ada", *ADA, "administrator", "--url", "https://prescreen.example.org/")
+    assert (ran.status, ran.err) == (0, "")
+    link, told = ran.out.splitlines()
+    assert re.fullmatch(r"https://prescreen\.example\.org/invite/[\w-]{43}", link)
+    assert told.startswith("It is good once, until ") and told.endswith(" UTC, for Ada Byron (ada).")
+    again = run("invite", "ada", "--role", "coordinator", "--site", "8400002")
+    assert again.status == 0 and again.out.startswith("http://127.0.0.1:8000/invite/")
+    assert run("invite", "ada").out.splitlines()[0] != again.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("ada",), ["name: is needed for a new account; role: is needed for a new account"]),
+        (("ada", *ADA, "coordinator"), ["site: must be given for the role coordinator"]),
+        (("ada", *ADA, "auditor", "--site", "8400002"), ["site: must not be given for the role auditor"]),
+        (("a b", *ADA, "auditor"), ["login: must be 3 to 100 letters, digits or . _ @ + -, beginning with"]),
+        (("ada", *ADA, "coordinator", "--site", "1"), ["site: must be one of the trial's: 8400002, "]),
+    ],
+)
+def test_invite_names_what_is_wrong(run: Run, options: tuple[str, ...], complaint: list[str]) -> None:
+    ran = run("invite", *options)
+    assert (ran.status, ran.out) == (1, "")
+    assert [line[: len(text)] for line, text in zip(ran.lines, complaint, strict=True)] == complaint
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
@@ -514,7 +544,7 @@ def test_serve_an_empty_database(start: Start, empty_url: str) -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=15)
     assert process.returncode in (0, -signal.SIGTERM)
-    assert (out, err) == ("", "")
+    assert (out.replace(f"{FIRST_ACCOUNT}\n", ""), err) == ("", "")
 
 
 def test_serve_again_and_twice_at_once(start: Start, empty_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,10 +556,23 @@ def test_serve_again_and_twice_at_once(start: Start, empty_url: str, run: Run, m
         assert (status, json.loads(content)["protocol"]["version"]) == (200, 1)
     for process in processes:
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=15) == ("", "")
+        out, err = process.communicate(timeout=15)
+        assert (out.replace(f"{FIRST_ACCOUNT}\n", ""), err) == ("", "")
         assert process.returncode in (0, -signal.SIGINT)
     monkeypatch.setenv("PRESCREEN_DATABASE_URL", empty_url)
     assert run("load").out == "Version 1 was in force already; nothing changed.\n"
+
+
+def test_P29_the_console_says_how_the_first_account_is_made(start: Start, tmp_path: Path, run: Run) -> None:
+    process = start(f"sqlite:///{tmp_path}/default.sqlite3", "--port", "0")
+    address_of(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"{FIRST_ACCOUNT}\n"
+    assert "python -m app invite LOGIN" in FIRST_ACCOUNT and run("invite", "ada", *ADA, "administrator").status == 0
+    again = start(f"sqlite:///{tmp_path}/default.sqlite3", "--port", "0")
+    address_of(again)
+    again.send_signal(signal.SIGTERM)
+    assert again.communicate(timeout=15)[0] == ""
 
 
 def test_serve_on_a_port_that_is_taken(start: Start, tmp_path: Path) -> None:
