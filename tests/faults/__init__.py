@@ -38,7 +38,7 @@ FAULTS = (
         "    return found.where(Screening.site_id.in_(sorted(sites))) if sites else found.where(false())",
         "    return found.where(false()) if sites == frozenset() else found",
         "P26_",
-        ("tests/web/test_screenings.py",),
+        ("tests/web/test_access_matrix.py",),
     ),
     Fault(
         "no version check",

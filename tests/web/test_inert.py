@@ -64,7 +64,6 @@ PAYLOADS = [
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "&#60;script&#62;alert(1)&#60;/script&#62;",
     "+ADw-script+AD4-alert(1)+ADw-/script+AD4-",
-    "＜script＞alert(1)＜/script＞",
 ]
 HARMLESS = [f"Harmless {number}" for number in range(len(PAYLOADS))]
 
