@@ -1,4 +1,4 @@
-"""The command line: python -m app serve | migrate | load | check | audit | backup | ... One function a command."""
+"""The command line: python -m app COMMAND, one function a command (see `parser`)."""
 
 import argparse
 import json
@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
 
 from app import actions, logs
-from app.errors import Conflict, Misconfigured, PrescreenError
+from app.access import ROLES
+from app.errors import Conflict, Invalid, Misconfigured, PrescreenError
 from app.languages import LANGUAGES
-from app.main import NCT_ID, clock, create_app
+from app.main import NCT_ID, clock, create_app, purge_database
 from app.proof.remark import SEVERITIES, Remark, acknowledge
 from app.rules import conditions, explain
 from app.rules.check import warnings
@@ -26,8 +28,9 @@ from app.rules.participant import InvalidParticipant, read_participant
 from app.rules.protocol import InvalidProtocol, Protocol
 from app.rules.verdict import Verdict
 from app.settings import Settings, secret
-from app.store import audit, backup, migrate, queries
-from app.store.db import Database
+from app.store import accounts, audit, backup, migrate, queries
+from app.store.db import Database, ReadSession, WriteSession
+from app.store.models import Account
 from app.trials import BUILT_IN, Trial, read_acknowledged, read_trial
 from app.trials.translations import Translation, problems, read_translations, update_translations
 from app.web.body import parse_json
@@ -36,6 +39,7 @@ from app.web.replay import replay
 
 ACTOR = "command line"
 TOLD_AT_MOST = 20
+FIRST_ACCOUNT = "Nobody has an account yet. The first one: python -m app invite LOGIN --name NAME --role administrator"
 
 
 def serve(options: argparse.Namespace, settings: Settings) -> int:
@@ -44,15 +48,15 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         migrate.upgrade(database.engine)
         _check_key(database)
         _load(database, BUILT_IN, only_if_none=True)
-        with database.write() as session:
-            actions.purge_expired(session, at=clock(), actor=ACTOR)
-            actions.forget_submissions(session, at=clock())
+        purge_database(database, clock())
         with database.read() as session:
-            head = audit.head(session)
+            head, is_first = audit.head(session), not accounts.has_accounts(session)
     with listen(options.host or settings.host, settings.port if options.port is None else options.port) as listening:
         host, port = listening.getsockname()[:2]
         print(f"Prescreen is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
         print(f"The audit trail ends with {head}", flush=True)
+        if is_first:
+            print(FIRST_ACCOUNT, flush=True)
         config = uvicorn.Config(
             create_app(settings),
             access_log=False,  # it names addresses, which hold tokens; app.web.watch logs requests
@@ -65,6 +69,17 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         )
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def purge(options: argparse.Namespace, settings: Settings) -> int:
+    """Delete the quick checks that have expired and the old copies of answers to programs.
+
+    A server does so at its start and each hour; this is for where none runs for long.
+    """
+    with closing(opened(settings)) as database:
+        checks, answers = purge_database(database, clock())
+    print(f"Deleted: {checks} quick checks, {answers} kept answers.")
     return 0
 
 
@@ -250,6 +265,48 @@ def _check_key(database: Database) -> None:
             )
 
 
+def invite(options: argparse.Namespace, settings: Settings) -> int:
+    """Print a one-time link with which somebody sets their password; their account is made where there is none."""
+    with closing(opened(settings)) as database:
+        migrate.upgrade(database.engine)
+        _load(database, BUILT_IN, only_if_none=True)
+        with database.write() as session:
+            account = accounts.account_by_login(session, options.login)
+            grants = [] if options.role is None else [(options.role, _site_id(session, options.site))]
+            if account is None:
+                account = _hired(session, options, grants)
+            elif not set(grants) <= (held := {(grant.role, grant.site_id) for grant in account.grants}):
+                wanted: Any = [*held, *grants]
+                actions.change_grants(session, account=account, grants=wanted, at=clock(), actor=ACTOR)
+            token = actions.invite(session, account=account, at=clock(), actor=ACTOR)
+            is_new = account.password_hash is None and account.issuer is None
+    base = (options.url or settings.base_url or f"http://127.0.0.1:{settings.port}").rstrip("/")
+    print(f"{base}/invite/{token}")
+    lasts = actions.INVITED_FOR if is_new else actions.RESET_FOR
+    print(f"It is good once, until {clock() + lasts:%Y-%m-%d %H:%M} UTC, for {account.name} ({account.login}).")
+    return 0
+
+
+def _hired(session: WriteSession, options: argparse.Namespace, grants: list[Any]) -> Account:
+    """A new account, as the options say. Invalid names what is missing."""
+    if options.name is None or not grants:
+        missing = [("name", options.name), ("role", options.role)]
+        raise Invalid([(field, "is needed for a new account") for field, value in missing if value is None])
+    return actions.create_account(
+        session, login=options.login, name=options.name, grants=grants, at=clock(), actor=ACTOR
+    )
+
+
+def _site_id(session: ReadSession, number: str | None) -> int | None:
+    """The site with this number; None where none is asked for. Invalid."""
+    if number is None:
+        return None
+    by_number = {site.number: site.id for site in accounts.sites(session, NCT_ID)}
+    if number not in by_number:
+        raise Invalid([("site", f"must be one of the trial's: {', '.join(by_number)}")])
+    return by_number[number]
+
+
 def opened(settings: Settings) -> Database:
     """The database that the settings name."""
     return Database(settings.database_url, secret(settings, "audit"))
@@ -300,9 +357,20 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("revision", nargs="?", default="head")
     one.set_defaults(run=migrate_database)
 
+    one = commands.add_parser("purge", help="delete what has expired", description=purge.__doc__)
+    one.set_defaults(run=purge)
+
     one = commands.add_parser("load", help="put a trial's protocol in force", description=load.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)
     one.set_defaults(run=load)
+
+    one = commands.add_parser("invite", help="let somebody in", description=invite.__doc__)
+    one.add_argument("login", help="their login, such as an address of e-mail")
+    one.add_argument("--name", help="their name, for a new account")
+    one.add_argument("--role", choices=list(ROLES), help="what they are here")
+    one.add_argument("--site", help="the number of the site, for coordinators and physicians")
+    one.add_argument("--url", help="where the application is (PRESCREEN_BASE_URL, else this machine)")
+    one.set_defaults(run=invite)
 
     one = commands.add_parser("check", help="look a trial's file over", description=check.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)

@@ -1,29 +1,38 @@
 """The application, put together. The only place where things are wired, and where the clock is read."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from app import actions
+from app.errors import PrescreenError
 from app.settings import Settings, secret
 from app.store.db import Database
 from app.web import (
     access,
+    accounts,
+    administration,
     api,
     calendar_feed,
     errors,
     exports,
+    history,
     log,
+    oidc,
     pages,
     screenings,
     screenings_api,
     service,
 )
 from app.web.deps import App
+from app.web.direct import direct
 from app.web.guard import AddressLimit, Guard
 from app.web.metrics import Metrics
 from app.web.metrics import router as metrics_router
@@ -34,11 +43,28 @@ from app.web.render import STATIC, Pages
 from app.web.watch import Watch
 
 NCT_ID = "NCT05086315"
+PURGER = "purge"
+PURGE_SECONDS = 3_600
 
 
 def clock() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
+
+
+def purge_database(database: Database, at: datetime) -> tuple[int, int]:
+    """Delete the quick checks that have expired and the answers to programs that are kept no longer; their numbers."""
+    with database.write() as session:
+        checks = actions.purge_expired(session, at=at, actor=PURGER)
+        return checks, actions.forget_submissions(session, at=at)
+
+
+async def purge_hourly(database: Database, now: Callable[[], datetime]) -> None:
+    """Purge each hour, for as long as the application runs. No request does that, so reading never writes."""
+    while True:
+        await asyncio.sleep(PURGE_SECONDS)
+        with suppress(PrescreenError):  # the database is away; the next time will do
+            await run_in_threadpool(purge_database, database, now())
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, strict_templates: bool = False) -> FastAPI:
@@ -47,6 +73,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
     The database must be migrated and hold the trial (see `app.__main__`). `strict_templates` turns a
     name that a template does not find into an error, for tests.
     """
+    oidc.require_parts(settings)
     database = Database(settings.database_url, secret(settings, "audit"))
     library = Library(database)
     metrics = Metrics(database, library, NCT_ID)
@@ -54,9 +81,13 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        purging = asyncio.create_task(purge_hourly(database, now))
         yield
+        purging.cancel()
         database.close()
 
+    checks = pages.direct.routes if settings.quick_checks else [pages.no_quick_checks]
+    routes = [*api.router.routes, *checks, *screenings_api.router.routes]
     app = Documented(
         title="Prescreen",
         summary="Eligibility pre-screening for clinical trial NCT05086315",
@@ -70,20 +101,20 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
         telemetry={"tracing": False, "metrics": False, "logs": False},  # which are looked for at every request
         middleware=[
             Middleware(Watch, metrics=metrics),
-            Middleware(Guard, allowed_origins=settings.allowed_origins),
             *([Middleware(AddressLimit, meter=by_address)] if by_address.is_on else []),
+            Middleware(Guard, direct=direct(routes), allowed_origins=settings.allowed_origins),
         ],
     )
     by_key = Meter(settings.rate_limit, time.time)
     app.state.parts = App(settings, database, library, Pages(strict=strict_templates), now, NCT_ID, by_key)
     app.state.metrics = metrics
     errors.install(app)
-    for router in (api.router, pages.direct, screenings_api.router):  # matched at once, with no router of their own
-        app.router.routes.extend(router.routes)
+    app.router.routes.extend(routes)
     app.include_router(service.router)
     app.include_router(metrics_router)
-    app.include_router(pages.router, include_in_schema=False)
-    for router in (log.router, exports.router, calendar_feed.router):  # before /screenings/{reference}
+    for router in (pages.router, accounts.router, oidc.router, administration.router):
+        app.include_router(router, include_in_schema=False)
+    for router in (log.router, exports.router, calendar_feed.router, history.router):  # before /screenings/{reference}
         app.include_router(router, include_in_schema=False)
     app.include_router(screenings.router, include_in_schema=False)
     access.require_policies(app.routes)

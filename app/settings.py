@@ -27,6 +27,7 @@ _SQLITE = ("sqlite", "sqlite+pysqlite")
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600}
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
+_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?(?:/[\x21-\x7e]*)?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?", re.IGNORECASE)
 
@@ -57,6 +58,11 @@ class Settings:
     metrics_token: str = field(repr=False)
     rate_limit: Rate | None  # for each key of a program
     address_rate_limit: Rate | None  # of evaluations, which need no key
+    base_url: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_acr: str
     key_file: Path
     key: str = field(repr=False)
 
@@ -80,6 +86,11 @@ class Settings:
             metrics_token=read.token("METRICS_TOKEN"),
             rate_limit=read.rate("RATE_LIMIT", "600/minute"),
             address_rate_limit=read.rate("ADDRESS_RATE_LIMIT", "off"),
+            base_url=read.address("BASE_URL"),
+            oidc_issuer=read.address("OIDC_ISSUER"),
+            oidc_client_id=read.with_issuer("OIDC_CLIENT_ID"),
+            oidc_client_secret=read.with_issuer("OIDC_CLIENT_SECRET"),
+            oidc_acr=read.text("OIDC_ACR", ""),
             key_file=Path(read.text("KEY_FILE", DEFAULT_KEY_FILE)),
             key=read.key("KEY"),
         )
@@ -168,6 +179,19 @@ class _Reader:
             return tuple(origin.lower() for origin in origins)
         self._refuse(name, "must list origins such as https://ehr.example.org, separated by commas or spaces")
         return ()
+
+    def address(self, name: str) -> str:
+        text = self.text(name, "").rstrip("/")
+        if text and not _ADDRESS.fullmatch(text):
+            self._refuse(name, "must be an address such as https://prescreen.example.org")
+            return ""
+        return text
+
+    def with_issuer(self, name: str) -> str:
+        text = self.text(name, "")
+        if bool(text) != bool(self.text("OIDC_ISSUER", "")):
+            self._refuse(name, f"must be given together with {PREFIX}OIDC_ISSUER")
+        return text
 
     def switch(self, name: str, default: str) -> bool:
         text = self.text(name, default).lower()

@@ -63,10 +63,15 @@ def _content(seq: int, content: object) -> EventContent:
     return EventContent(seq=seq, salt=chain.new_salt(), text=chain.content_text(content))
 
 
-def _last(session: WriteSession) -> Event | None:
-    """The last event; nobody else can append one before this transaction ends."""
+def take_turn(session: WriteSession) -> None:
+    """From here to its end, this transaction is the only one that records, or counts what was recorded."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(TURN)))
+
+
+def _last(session: WriteSession) -> Event | None:
+    """The last event; nobody else can append one before this transaction ends."""
+    take_turn(session)
     return session.scalar(select(Event).order_by(Event.seq.desc()).limit(1))
 
 

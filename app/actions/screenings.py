@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 
 from app.access import Principal
 from app.actions.checks import check_facts, check_open, move_dates, put_answer
-from app.actions.record import record
+from app.actions.record import record, take_turn
 from app.errors import Conflict, Invalid, NotFound
 from app.lifecycle import BY_VERDICT, CHANGE_REASONS, NEXT, REASONS, by_verdict, needs_reason
 from app.store import accounts, queries
@@ -52,6 +52,10 @@ class Outcome(NamedTuple):
     is_over: bool
 
 
+class SubjectTaken(Conflict):
+    """The site has a screening with this subject code."""
+
+
 def start_screening(
     session: WriteSession,
     *,
@@ -64,7 +68,7 @@ def start_screening(
 ) -> Screening:
     """Begin a screening at a site, by the version in force now, with which it stays.
 
-    Invalid where the subject code may say who the person is; Conflict where the site has it already.
+    Invalid where the subject code may say who the person is; SubjectTaken where the site has it already.
     """
     code = subject_code.strip().upper()
     complaint = subject_complaint(code)
@@ -75,7 +79,7 @@ def start_screening(
         raise NotFound("no such site")
     taken = select(Screening.id).where(Screening.site_id == site_id, Screening.subject_code == code)
     if session.scalar(taken) is not None:
-        raise Conflict("this site has a screening with this subject code")
+        raise SubjectTaken("this site has a screening with this subject code")
     screening = Screening(
         kind="site",
         reference="".join(secrets.choice(REFERENCE_LETTERS) for _ in range(REFERENCE_LENGTH)),
@@ -324,6 +328,11 @@ def view_screening(
     record(session, at, who.actor, "screening.viewed", "screening", screening_id, {}, site_id=site_id)
 
 
+def read_audit(session: WriteSession, *, at: datetime, who: Principal) -> None:
+    """Record that somebody read the audit trail."""
+    record(session, at, who.actor, "audit.read", "account", who.account_id or 0, {})
+
+
 def _save(session: WriteSession, screening: Screening, outcome: Outcome, at: datetime) -> None:
     """Bring what the log is searched by up to date with the answers, and void what was signed before."""
     screening.version += 1
@@ -368,6 +377,7 @@ def _void(session: WriteSession, screening: Screening, at: datetime) -> None:
 def _count(session: WriteSession, screening: Screening, measure: str, codes: Sequence[str], by: int) -> None:
     """Count a screening in or out, where the charts look."""
     assert screening.site_id is not None
+    take_turn(session)  # two that count the first one of a month at once would both add the row
     month = f"{screening.created_at:%Y-%m}"
     for code in sorted(codes):
         key = {"site_id": screening.site_id, "month": month, "measure": measure, "code": code}

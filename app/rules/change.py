@@ -155,7 +155,7 @@ class Changer:
     def _holds_until(self, verdict: Verdict) -> date | None:
         """The first later day on which the same answers are not likely eligible any more."""
         context = verdict.context
-        days = {day for unit in self.search.units for day in turning_days(_with(context, unit.cohort), [unit.rule])}
+        days = set(turning_days(context, [unit.rule for unit in self.search.units]))
         for day in sorted(day for day in days if day <= LATEST):
             if self.evaluator.evaluate(_moved(verdict.participant, day)).decision != "likely_eligible":
                 return day
@@ -224,10 +224,6 @@ def _rank(one: Counterfactual) -> tuple[object, ...]:
         len(one.changes),
         sorted(order.index(c.kind) for c in one.changes),
     )
-
-
-def _with(context: Context, cohort: Any) -> Context:
-    return Context(context.protocol, context.world, cohort)
 
 
 def _failing(verdict: Verdict) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 A raised check is a question to the user and names the answers that it is about. It changes no verdict.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
@@ -12,8 +12,10 @@ from app.rules.evaluate import Context, World, decide, leaves, reads, with_value
 from app.rules.facts import Value
 from app.rules.memory import Memory
 from app.rules.protocol import EditCheck, Protocol
-from app.rules.tree import All, ExceedsAge
+from app.rules.tree import All, ExceedsAge, Rule
 from app.rules.truth import TRUE
+
+TOGETHER = 6  # names
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +36,40 @@ def raised(protocol: Protocol, world: World) -> tuple[Raised, ...]:
 class EditChecks:
     """Finds the checks that are raised, fast where none is: what the rules cannot tell apart is decided once.
 
-    `rules` are those that have traits. A check that holds an interval against an age has none; where the interval
-    is known, it is decided once for the same values. `remember` bounds what is kept.
+    Neighbouring checks that read few names together are decided together: all of them at once would hardly meet
+    the same traits twice. `runs` are these, each with the mask of the traits that concern it, set from outside.
+    A check that holds an interval against an age has none; where the interval is known, it is decided once for the
+    same values. `remember` bounds what is kept.
     """
 
     def __init__(self, protocol: Protocol, remember: int) -> None:
         self.protocol = protocol
-        self._plain: list[_Numbered] = []
         self._others: list[_Numbered] = []
+        self.runs: list[_Run] = []
         for number, check in enumerate(protocol.edit_checks):
-            one = _Numbered(number, check, itemgetter(*reads(protocol, [check.rule])), _needed(check))
-            (self._others if _has_interval(protocol, check) else self._plain).append(one)
-        self.rules = tuple(one.check.rule for one in self._plain)
-        self._by_traits: Memory[tuple[_Numbered, ...]] = Memory(remember)
+            names = reads(protocol, [check.rule])
+            one = _Numbered(number, check, itemgetter(*names), _needed(check))
+            if _has_interval(protocol, check):
+                self._others.append(one)
+                continue
+            if not self.runs or len(self.runs[-1].names.union(names)) > TOGETHER:
+                self.runs.append(_Run(remember))
+            self.runs[-1].add(one, names)
         self._by_values: Memory[tuple[Raised, ...]] = Memory(remember)
 
     def raised(self, traits: int, world: World) -> tuple[Raised, ...]:
-        """The checks that are raised, in the protocol's order; `traits` are those that concern `rules`."""
-        holding = self._by_traits.get(traits)
-        if holding is None:
-            context = Context(self.protocol, world)
-            plain = [one for one in self._plain if decide(one.check.rule, context) is TRUE]
-            holding = self._by_traits.keep(traits, tuple(plain))
+        """The checks that are raised, in the protocol's order."""
+        holding: list[_Numbered] = []
+        for run in self.runs:
+            key = traits & run.mask
+            found = run.known.get(key)
+            if found is None:
+                found = run.known.keep(key, run.holding(Context(self.protocol, world)))
+            if found:
+                holding += found
         asked = [one for one in self._others if one.needed is None or world[one.needed] is not None]
         if asked:
-            holding = tuple(sorted((*holding, *asked)))
+            holding = sorted((*holding, *asked))
         return tuple([raised for one in holding for raised in self._of(one, world)]) if holding else ()
 
     def _of(self, one: "_Numbered", world: World) -> tuple[Raised, ...]:
@@ -79,6 +90,30 @@ class _Numbered(NamedTuple):
     check: EditCheck
     pick: Callable[[World], object]
     needed: str | None
+
+
+class _Run:
+    """Neighbouring checks, the names that they read, and which of them hold for the traits that were met."""
+
+    def __init__(self, remember: int) -> None:
+        self.checks: list[_Numbered] = []
+        self.names: set[str] = set()
+        self.mask = 0  # of the traits, see Evaluator
+        self.known: Memory[tuple[_Numbered, ...]] = Memory(remember)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the checks."""
+        return tuple(one.check.rule for one in self.checks)
+
+    def add(self, one: _Numbered, names: Iterable[str]) -> None:
+        """One more check, which reads these names."""
+        self.checks.append(one)
+        self.names.update(names)
+
+    def holding(self, context: Context) -> tuple[_Numbered, ...]:
+        """The checks that hold."""
+        return tuple(one for one in self.checks if decide(one.check.rule, context) is TRUE)
 
 
 def _has_interval(protocol: Protocol, check: EditCheck) -> bool:

@@ -7,9 +7,10 @@ The same verdict always gives the same bytes, whatever is remembered.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.rules import conditions, explain
 from app.rules.calendar import PartialDate
@@ -18,7 +19,7 @@ from app.rules.evaluate import Context, World, number_reads, reads
 from app.rules.exact import Exactness
 from app.rules.explain import GAP
 from app.rules.facts import ANCHORS, Choice, Integer, Many, YesNo, to_json
-from app.rules.finding import Outcome, rules_of
+from app.rules.finding import rules_of
 from app.rules.memory import Memory
 from app.rules.protocol import Criterion, Protocol
 from app.rules.tree import ReadingHolds, walk
@@ -26,6 +27,7 @@ from app.rules.verdict import CohortVerdict, Line, Missing, Result, Standing, Ve
 from app.rules.words import ENGLISH, speaking
 
 REMEMBERED = 65_536
+SHEETS_REMEMBERED = 8192
 
 
 def report(verdict: Verdict, head: bytes) -> bytes:
@@ -46,6 +48,7 @@ class Reporter:
 
     All participants with the same ruling share a form. Its gaps for what is chosen (an option, yes or no) are
     filled once for all who chose the same; what is measured, and all dates, is filled in for each participant.
+    Which forms there are, and all that has no gaps, is put together once for a sheet.
     """
 
     def __init__(self, protocol: Protocol, head: bytes) -> None:
@@ -54,15 +57,17 @@ class Reporter:
         self._questions = {q.key: dumps({"fact": q.key, "question": q.text})[:-1] for q in protocol.questions}
         self._forms: Memory[_Form] = Memory(REMEMBERED)
         self._pieces: Memory[bytes] = Memory(REMEMBERED)
-        self._grouped: Memory[bytes] = Memory(REMEMBERED)
         self._fillings: Memory[bytes] = Memory(REMEMBERED)
+        self._written: Memory[_Written] = Memory(SHEETS_REMEMBERED)
         self._standings = [(STANDS + cohort.code).encode() for cohort in protocol.cohorts]
         gaps = [gap for name in (*protocol.question_by_key, *ANCHORS) for gap in (name, f"={name}")]
-        self._reads = {gap.encode(): itemgetter(*_read_by(protocol, gap)) for gap in gaps}
-        self._in_time: dict[bytes, tuple[int, Callable[[World], object]]] = {}
+        self._gaps: dict[bytes, _Open | _InTime] = {
+            gap.encode(): _Open(gap, itemgetter(*_read_by(protocol, gap))) for gap in gaps
+        }
         for number, criterion in enumerate(protocol.criteria):
             names = itemgetter(*dict.fromkeys((*reads(protocol, rules_of(criterion, None)), *ANCHORS)))
-            self._in_time |= {(gap + criterion.code).encode(): (number, names) for gap in (PASSES, CHANGES)}
+            for gap in (PASSES, CHANGES):
+                self._gaps[(gap + criterion.code).encode()] = _InTime(gap, number, names)
 
     def report(self, verdict: Verdict, exact: bool = False) -> bytes:
         """The JSON object of a verdict: in English, whatever language is spoken around it.
@@ -73,52 +78,49 @@ class Reporter:
             return self._report(verdict, exact)
 
     def _report(self, verdict: Verdict, exact: bool) -> bytes:
-        dates, context = verdict.participant.dates, verdict.context
-        fillings = _Fillings(verdict, self)
-        for gap, standing in zip(self._standings, verdict.standings, strict=True):
-            fillings[gap] = self._standing(standing)
-        body = b"".join(
-            (
-                self._cohort_forms(verdict),
-                b',"groups":',
-                self._groups(verdict.groups),
-                b',"criteria":[',
-                b",".join(self._criterion_forms(verdict.lines, context)),
-            )
+        sheet, context, dates, pieces = verdict.sheet, verdict.context, verdict.participant.dates, self._pieces
+        written = self._written.get(sheet) or self._written.keep(sheet, self._write(verdict))
+        criteria = [form.chosen(context, pieces) if form.has_choice else form.open for form in written.criteria]
+        body = b'%b,"groups":%b,"criteria":[%b' % (
+            written.cohorts.chosen(context, pieces),
+            written.groups,
+            b",".join(criteria),
         )
+        fillings = dict(zip(self._standings, written.standings, strict=True))
+        for gap, room in written.gaps:
+            fillings[gap] = room.filling(verdict, self._fillings)
         return b"".join(
             (
                 self._head,
                 f',"as_of":"{dates.as_of}","consent_date":"{dates.consent_date}"'.encode(),
-                f',"first_dose_date":"{dates.first_dose_date}","verdict":"{verdict.decision}","summary":'.encode(),
-                dumps(explain.summary(verdict)),
+                f',"first_dose_date":"{dates.first_dose_date}",'.encode(),
+                written.summary,
                 self._exact(verdict) if exact else b"",
                 b',"cohorts":',
                 body % fillings,
                 b'],"missing":[',
-                b",".join([self._pieces.get(missing) or self._missing(missing) for missing in verdict.missing]),
-                b'],"depends_on":',
-                _codes(verdict.depends_on),
-                b',"review":',
-                _codes(verdict.review),
-                b',"queries":',
+                b",".join(written.missing),
+                written.ending,
                 b"[%b]" % b",".join([self._query(raised) for raised in verdict.queries]) if verdict.queries else b"[]",
                 b"}",
             )
         )
 
-    def filling(self, gap: bytes, verdict: Verdict) -> bytes:
-        """What belongs into a gap, remembered by all that it depends on."""
-        context = verdict.context
-        if gap in self._in_time:
-            number, pick = self._in_time[gap]
-            line = verdict.lines[number]
-            key: object = (gap, line, pick(context.world))
-            found = self._fillings.get(key)
-            return found if found is not None else self._fillings.keep(key, _passing(gap, line, context))
-        key = (gap, self._reads[gap](context.world))
-        found = self._fillings.get(key)
-        return found if found is not None else self._fillings.keep(key, _filling(gap.decode(), context))
+    def _write(self, verdict: Verdict) -> "_Written":
+        """What all reports on a sheet share."""
+        sheet = verdict.sheet
+        cohorts, criteria = self._cohorts_form(verdict), self._criterion_forms(sheet.lines, verdict.context)
+        gaps = dict.fromkeys(gap for form in (cohorts, *criteria) for gap in form.gaps)
+        return _Written(
+            summary=b'"verdict":"%b","summary":%b' % (sheet.decision.encode(), dumps(explain.summary(verdict))),
+            cohorts=cohorts,
+            standings=tuple([self._standing(standing) for standing in sheet.standings]),
+            groups=dumps(sheet.groups),
+            criteria=criteria,
+            gaps=tuple([(gap, self._gaps[gap]) for gap in gaps if gap not in self._standings]),
+            missing=tuple([self._pieces.get(missing) or self._missing(missing) for missing in sheet.missing]),
+            ending=b'],"depends_on":%b,"review":%b,"queries":' % (_codes(sheet.depends_on), _codes(sheet.review)),
+        )
 
     @cached_property
     def exactness(self) -> Exactness:
@@ -130,22 +132,19 @@ class Reporter:
         decision = self.exactness.decision(verdict)
         return b',"exact":' + dumps({"verdict": decision, "note": conditions.decided_words(verdict, decision)})
 
-    def _criterion_forms(self, lines: Iterable[Line], context: Context) -> list[bytes]:
-        forms, made = self._forms, []
-        for line in lines:
-            form = forms.get(line) or forms.keep(line, _Form(self._protocol, _plain(line, context)))
-            made.append(form.chosen(context, self._pieces) if form.has_choice else form.open)
-        return made
+    def _criterion_forms(self, lines: Iterable[Line], context: Context) -> tuple["_Form", ...]:
+        forms = self._forms
+        return tuple(
+            [forms.get(line) or forms.keep(line, _Form(self._protocol, _plain(line, context))) for line in lines]
+        )
 
-    def _cohort_forms(self, verdict: Verdict) -> bytes:
+    def _cohorts_form(self, verdict: Verdict) -> "_Form":
         """The list of cohorts; how each stands is a gap."""
-        admissions = verdict.admissions
-        form = self._forms.get(admissions.rulings)
-        if form is None:
-            form = self._forms.keep(
-                admissions.rulings, _Form(self._protocol, [_plain_cohort(cohort) for cohort in verdict.cohorts])
-            )
-        return form.chosen(verdict.context, self._pieces)
+        rulings = verdict.sheet.admissions.rulings
+        found = self._forms.get(rulings)
+        if found is not None:
+            return found
+        return self._forms.keep(rulings, _Form(self._protocol, [_plain_cohort(cohort) for cohort in verdict.cohorts]))
 
     def _standing(self, standing: Standing) -> bytes:
         """A cohort's verdict, and the members that follow it."""
@@ -154,10 +153,6 @@ class Reporter:
             b'"%b","reasons":%b,"open":%b'
             % (standing.verdict.encode(), _codes(standing.reasons), _codes(standing.open)),
         )
-
-    def _groups(self, groups: Mapping[str, Outcome]) -> bytes:
-        key = tuple(groups.values())
-        return self._grouped.get(key) or self._grouped.keep(key, dumps(groups))
 
     def _missing(self, missing: Missing) -> bytes:
         return self._pieces.keep(
@@ -177,12 +172,13 @@ class _Form:
     `%(name)b` stands where a value belongs in words, `%(=name)b` where it belongs in JSON.
     """
 
-    __slots__ = ("_chosen", "_gapped", "_pick", "has_choice", "open")
+    __slots__ = ("_chosen", "_gapped", "_pick", "gaps", "has_choice", "open")
 
     def __init__(self, protocol: Protocol, plain: object) -> None:
         self._gapped = dumps(plain).replace(b"%", b"%%")
         found = dict.fromkeys((gap[1] or gap[2]).decode() for gap in _GAP.finditer(self._gapped))
         self._chosen = [gap for gap in found if _is_chosen(protocol, gap)]
+        self.gaps = tuple([gap.encode() for gap in found if gap not in self._chosen])
         names = dict.fromkeys(gap.removeprefix("=") for gap in self._chosen)
         self._pick: Callable[[World], object] | None = itemgetter(*names) if names else None
         self.has_choice = bool(names)
@@ -209,17 +205,47 @@ def _is_chosen(protocol: Protocol, gap: str) -> bool:
     return question is not None and isinstance(question.type, YesNo | Choice | Many | Integer)
 
 
-class _Fillings(dict[bytes, bytes]):
-    """What fills the gaps for one participant; each is worked out when it is first asked for."""
+class _Open(NamedTuple):
+    """A gap for an answer or a date, and what picks the values on which its filling depends."""
 
-    __slots__ = ("_reporter", "_verdict")
+    gap: str
+    pick: Callable[[World], object]
 
-    def __init__(self, verdict: Verdict, reporter: Reporter) -> None:
-        self._verdict, self._reporter = verdict, reporter
+    def filling(self, verdict: Verdict, known: Memory[bytes]) -> bytes:
+        """What belongs into the gap for a participant."""
+        context = verdict.context
+        key = (self.gap, self.pick(context.world))
+        found = known.get(key)
+        return found if found is not None else known.keep(key, _filling(self.gap, context))
 
-    def __missing__(self, gap: bytes) -> bytes:
-        filling = self[gap] = self._reporter.filling(gap, self._verdict)
-        return filling
+
+class _InTime(NamedTuple):
+    """A gap for what time may do to a failure of the criterion with this number."""
+
+    gap: str
+    number: int
+    pick: Callable[[World], object]
+
+    def filling(self, verdict: Verdict, known: Memory[bytes]) -> bytes:
+        """What belongs into the gap for a participant."""
+        context, line = verdict.context, verdict.lines[self.number]
+        key = (self.gap, line, self.pick(context.world))
+        found = known.get(key)
+        return found if found is not None else known.keep(key, _passing(self.gap, line, context))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Written:
+    """What all reports on a sheet share: forms, the gaps that they leave, and what needs no filling."""
+
+    summary: bytes
+    cohorts: _Form
+    standings: tuple[bytes, ...]
+    groups: bytes
+    criteria: tuple[_Form, ...]
+    gaps: tuple[tuple[bytes, _Open | _InTime], ...]
+    missing: tuple[bytes, ...]
+    ending: bytes
 
 
 def _read_by(protocol: Protocol, gap: str) -> Iterable[str]:
@@ -238,10 +264,10 @@ PASSES, CHANGES, STANDS = "=@passes_from ", "=@can_change ", "=@stands "  # and 
 _GAP = re.compile(rb'(?<!\\)(?:"\\u0000(=[^"\\]+)\\u0000"|\\u0000(\w+)\\u0000)')
 
 
-def _passing(gap: bytes, line: Line, context: Context) -> bytes:
+def _passing(gap: str, line: Line, context: Context) -> bytes:
     """From which day a failure passes as time goes on, or by what it may; the day is the participant's own."""
     finding = Result(line, context).deciding[0]
-    if gap.startswith(CHANGES.encode()):
+    if gap == CHANGES:
         return dumps(finding.can_change)
     day = finding.passes_from
     return b"null" if day is None else dumps(day.isoformat())

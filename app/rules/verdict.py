@@ -138,13 +138,10 @@ class Admissions(NamedTuple):
     depends_on: frozenset[str]
 
 
-@dataclass(eq=False)  # not frozen, which takes longer than half of the cohorts
-class Verdict:
-    """Everything that follows from one participant's answers under one protocol."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """All that follows from a participant's answers, the values themselves left out."""
 
-    protocol: Protocol
-    participant: Participant
-    context: Context
     decision: Decision
     admissions: Admissions
     standings: tuple[Standing, ...]
@@ -153,12 +150,57 @@ class Verdict:
     missing: tuple[Missing, ...]
     depends_on: tuple[str, ...]
     review: tuple[str, ...]
+
+
+@dataclass(eq=False)  # not frozen, which takes longer than half of the cohorts
+class Verdict:
+    """Everything that follows from one participant's answers under one protocol."""
+
+    protocol: Protocol
+    participant: Participant
+    context: Context
+    sheet: Sheet
     queries: tuple[Raised, ...]
+
+    @property
+    def decision(self) -> Decision:
+        """Eligible for some cohort, excluded from all, or undetermined."""
+        return self.sheet.decision
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """How each cohort stands."""
+        return self.sheet.standings
+
+    @property
+    def groups(self) -> Mapping[str, Outcome]:
+        """What each group of alternatives comes to."""
+        return self.sheet.groups
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What each criterion comes to, in the protocol's order."""
+        return self.sheet.lines
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """The questions that leave something unknown, in the protocol's order."""
+        return self.sheet.missing
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """The open readings that would decide something."""
+        return self.sheet.depends_on
+
+    @property
+    def review(self) -> tuple[str, ...]:
+        """The review points that are raised."""
+        return self.sheet.review
 
     @cached_property
     def cohorts(self) -> tuple[CohortVerdict, ...]:
         """Every cohort, in the protocol's order."""
-        decided = zip(self.protocol.cohorts, self.standings, self.admissions.rulings, strict=True)
+        decided = zip(self.protocol.cohorts, self.standings, self.sheet.admissions.rulings, strict=True)
         return tuple(CohortVerdict(*each, self.context) for each in decided)
 
     @cached_property
@@ -178,9 +220,9 @@ def evaluate(protocol: Protocol, participant: Participant) -> Verdict:
 
 
 class Evaluator:
-    """Evaluates participants under one protocol and remembers rulings.
+    """Evaluates participants under one protocol and remembers rulings, and whole sheets of them.
 
-    `remember` bounds what is kept per criterion and cohort; where it is full, it starts anew.
+    `remember` bounds what is kept per criterion and cohort, and twice as many sheets; where it is full, it starts anew.
     """
 
     def __init__(self, protocol: Protocol, remember: int = 4096) -> None:
@@ -192,12 +234,16 @@ class Evaluator:
         self._checks = EditChecks(protocol, remember)
         made = [_Lines(protocol, criterion, remember) for criterion in protocol.criteria]
         rules = [rules for each in made for rules in (each.rules[:1], each.rules)]
-        self._traits = Traits(protocol, [self._admitting.rules, self._checks.rules, *rules])
-        self._admitting_mask, self._checks_mask, *masks = self._traits.masks
+        runs = self._checks.runs
+        self._traits = Traits(protocol, [self._admitting.rules, *[run.rules for run in runs], *rules])
+        self._admitting_mask, *masks = self._traits.masks
+        for run in runs:
+            run.mask = masks.pop(0)
         closed = (2 ** len(protocol.cohorts) - 1) << self._traits.size
         for each, *pair in zip(made, masks[::2], masks[1::2], strict=True):
             each.scope_mask, each.mask = [mask | (closed if each.is_by_cohort else 0) for mask in pair]
         self._criteria = [(each.outside.get, each.scope_mask, each.inside.get, each.mask, each) for each in made]
+        self._sheets: Memory[Sheet] = Memory(2 * remember)
         self._groups = {
             group.code: [number for number, criterion in enumerate(protocol.criteria) if criterion.group == group.code]
             for group in protocol.groups
@@ -217,14 +263,17 @@ class Evaluator:
 
     def queries(self, participant: Participant) -> tuple[Raised, ...]:
         """The edit checks that a participant's answers raise."""
-        return self._checks.raised(self._traits.of(participant) & self._checks_mask, self.world(participant))
+        return self._checks.raised(self._traits.of(participant), self.world(participant))
 
     def evaluate(self, participant: Participant) -> Verdict:
         """The verdict on one participant."""
         world = self.world(participant)
         context = Context(self.protocol, world)
         traits = self._traits.of(participant)
-        queries = self._checks.raised(traits & self._checks_mask, world)
+        sheet = self._sheets.get(traits) or self._sheets.keep(traits, self._sheet(traits, context))
+        return Verdict(self.protocol, participant, context, sheet, self._checks.raised(traits, world))
+
+    def _sheet(self, traits: int, context: Context) -> Sheet:
         admissions = self._admitting.admissions(traits & self._admitting_mask, context)
         traits |= admissions.bits << self._traits.size
         lines = [
@@ -238,10 +287,7 @@ class Evaluator:
         telling = [line for line in lines if not line.is_plain]
         standings = _standings(self.protocol.cohorts, admissions.outcomes, telling, groups)
         depends = admissions.depends_on.union(*[line.depends_on for line in telling if line.depends_on])
-        return Verdict(
-            protocol=self.protocol,
-            participant=participant,
-            context=context,
+        return Sheet(
             decision=decision_of([standing.verdict for standing in standings]),
             admissions=admissions,
             standings=standings,
@@ -250,7 +296,6 @@ class Evaluator:
             missing=_all_missing(self._order, telling, admissions, standings),
             depends_on=tuple([r.code for r in self.protocol.readings if r.code in depends]) if depends else (),
             review=tuple([line.criterion.code for line in telling if line.is_raised]),
-            queries=queries,
         )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from app.errors import Invalid
 from app.store import chain
 from app.store.db import ReadSession
-from app.store.models import Base, Event, EventContent, Screening, SiteRow
+from app.store.models import Account, ApiKey, Base, Event, EventContent, Screening, SiteRow
 
 STREAMED = 1_000
 REDACTED = "event.redacted"
@@ -248,9 +248,8 @@ def history(session: ReadSession, screening_id: int) -> list[Entry]:
 
 def _with_contents(session: ReadSession, events: list[Event]) -> list[Entry]:
     seqs = [event.seq for event in events if event.content_hash is not None]
-    texts = dict(
-        session.execute(select(EventContent.seq, EventContent.text).where(EventContent.seq.in_(seqs))).tuples().all()
-    )
+    query = select(EventContent.seq, EventContent.text).where(EventContent.seq.in_(seqs))
+    texts = {seq: text for seq, text in session.execute(query)}  # noqa: C416
     return [Entry(event, texts.get(event.seq)) for event in events]
 
 
@@ -267,10 +266,35 @@ def references(session: ReadSession, ids: Iterable[int]) -> dict[int, tuple[str,
     return {one: (str(reference), str(code)) for one, reference, code in session.execute(query)}
 
 
+def screening_id(session: ReadSession, text: str) -> int | None:
+    """The number of a site's screening, by its subject code or its reference; of several, the newest."""
+    if not text.isprintable():
+        return None
+    named = or_(Screening.subject_code == text.upper(), Screening.reference == text)
+    return session.scalar(select(func.max(Screening.id)).where(Screening.kind == "site", named))
+
+
 def sites(session: ReadSession) -> dict[int, str]:
     """All sites by id, each by its number and name."""
     query = select(SiteRow.id, SiteRow.number, SiteRow.name, SiteRow.city).order_by(SiteRow.position)
     return {one: " ".join(filter(None, (number, name or city))) for one, number, name, city in session.execute(query)}
+
+
+def people(session: ReadSession) -> list[tuple[str, str]]:
+    """Everybody who has an account, as entries name them, with name and login."""
+    query = select(Account.id, Account.name, Account.login).order_by(Account.name)
+    return [(f"account {one}", f"{name} ({login})") for one, name, login in session.execute(query)]
+
+
+def names(session: ReadSession, actors: Iterable[str]) -> dict[str, str]:
+    """The names of accounts and the clients of keys, by how entries name them ("account 12", "key 3")."""
+    ids: dict[str, set[int]] = {"account": set(), "key": set()}
+    for kind, _, number in (actor.partition(" ") for actor in actors):
+        if kind in ids and number.isdecimal():
+            ids[kind].add(int(number))
+    people = session.execute(select(Account.id, Account.name).where(Account.id.in_(ids["account"])))
+    keys = session.execute(select(ApiKey.id, ApiKey.client).where(ApiKey.id.in_(ids["key"])))
+    return {f"account {one}": name for one, name in people} | {f"key {one}": client for one, client in keys}
 
 
 def was_recorded(

@@ -2,7 +2,7 @@
 
     with database.read() as session: ...     # one snapshot; writing is refused
     with database.write() as session: ...    # all or nothing, committed when the block ends
-    with database.glance() as connection: ...  # one query that waits for nothing, or NotAtOnce
+    rows = database.glance(query, values)    # one query that waits for nothing, or NotAtOnce
 
 The commit stands here and nowhere else. It happens at the end of the block, so a caller who answers
 after the block never acknowledges what was not saved. SQLite serialises the writers by taking the
@@ -11,20 +11,23 @@ was faster, whatever the timeout); on PostgreSQL a row that is read in order to 
 """
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NewType
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from app import errors
 
@@ -32,6 +35,7 @@ ReadSession = NewType("ReadSession", Session)
 WriteSession = NewType("WriteSession", ReadSession)  # whoever may write may also read, not the reverse
 
 BUSY_SECONDS: Final = 10
+VALUES: Final = 256  # of a column, remembered as the application knows them
 POOL: Final = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 10}
 PRAGMAS: Final = {
     "journal_mode": "WAL",
@@ -62,7 +66,7 @@ class Database:
         self.engine = engine(url)
         self.audit_key = audit_key
         self._reading = self.engine.execution_options(reading=True, **_read_only(url))
-        self._glancing = _glancing(url) if url.get_backend_name() == "sqlite" else None
+        self._glancing = Glancing(url) if url.get_backend_name() == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
@@ -78,20 +82,15 @@ class Database:
             yield WriteSession(ReadSession(session))
             session.commit()
 
-    @contextmanager
-    def glance(self) -> Iterator[Connection]:
-        """A connection for one query that must not wait, as on an event loop. Raises NotAtOnce.
+    def glance(self, query: Select[Any], values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """The rows of one query that must not wait, as on an event loop. Raises NotAtOnce.
 
         SQLite alone can promise that: a query of its own needs no transaction, readers wait for nobody, and
         where they would after all (a recovery, another glance), this gives up.
         """
         if self._glancing is None:
             raise NotAtOnce
-        try:
-            with self._glancing.connect() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeoutError) as error:
-            raise NotAtOnce from error
+        return self._glancing.rows(query, values)
 
     def connections(self) -> tuple[int, int]:
         """How many connections are open, and how many of them are in use."""
@@ -103,7 +102,84 @@ class Database:
         """Close the connections that nobody uses."""
         self.engine.dispose()
         if self._glancing is not None:
-            self._glancing.dispose()
+            self._glancing.close()
+
+
+class Glancing:
+    """One SQLite connection that cannot write, waits for no lock, and begins no transactions.
+
+    SQLAlchemy writes each query once and says how its values are kept; the driver alone runs it, in a tenth of
+    the time.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.lock = threading.Lock()
+        self._engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": 0, "check_same_thread": False})
+        event.listen(self._engine, "connect", _prepare_glancing)
+        self._driver: sqlite3.Connection | None = None
+        self._written: dict[Select[Any], _Written] = {}
+
+    def rows(self, query: Select[Any], values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """The rows of a query. Raises NotAtOnce."""
+        written = self._written.get(query)
+        if written is None:
+            written = self._written[query] = _Written(query)
+        if not self.lock.acquire(blocking=False):
+            raise NotAtOnce
+        try:
+            driver = self._driver = self._driver or self._opened()
+            return written.read(driver.execute(written.sql, written.bound(values)).fetchall())
+        except (sqlite3.Error, DBAPIError) as error:
+            self._close()
+            raise NotAtOnce from error
+        finally:
+            self.lock.release()
+
+    def close(self) -> None:
+        """Close the connection; the next query opens another."""
+        with self.lock:
+            self._close()
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = self._engine.raw_connection()
+        driver = connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        connection.detach()  # from SQLAlchemy, which would close it
+        return driver
+
+    def _close(self) -> None:
+        if self._driver is not None:
+            self._driver.close()
+        self._driver = None
+
+
+class _Written:
+    """A query as SQLite takes it, and what turns its values into those of SQLite and back."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        dialect = sqlite.dialect(paramstyle="named")
+        compiled = query.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._given = compiled.params
+        binds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+        self._bind = {name: process for name, type_ in binds.items() if (process := type_.bind_processor(dialect))}
+        types = enumerate(column.type.dialect_impl(dialect) for column in query.exported_columns)
+        reading = [(number, type_.result_processor(dialect, None)) for number, type_ in types]
+        self._read = [(number, lru_cache(VALUES)(process)) for number, process in reading if process is not None]
+
+    def bound(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The values as SQLite keeps them."""
+        bound = {**self._given, **values}
+        for name, process in self._bind.items():
+            bound[name] = process(bound[name])
+        return bound
+
+    def read(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The rows as the application knows them; a value that recurs from row to row is turned once."""
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        for number, process in self._read if rows else ():
+            columns[number] = map(process, columns[number])
+        return list(zip(*columns, strict=True))
 
 
 def is_writing(session: ReadSession) -> bool:
@@ -168,16 +244,6 @@ def _sqlite(url: URL) -> Engine:
     made = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, **POOL)
     event.listen(made, "connect", _prepare_sqlite)
     event.listen(made, "begin", _begin_sqlite)
-    return made
-
-
-def _glancing(url: URL) -> Engine:
-    """One connection that cannot write, waits for no lock, and begins no transactions."""
-    made = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": 0}, poolclass=QueuePool, pool_size=1, max_overflow=0,
-        pool_timeout=0, pool_reset_on_return=None,
-    )  # fmt: skip
-    event.listen(made, "connect", _prepare_glancing)
     return made
 
 

@@ -246,7 +246,7 @@ def _read_cursor(text: str, name: str, stretches: Sequence[Stretch]) -> Spot:
         if not (0 <= number < len(stretches) and 0 <= identity < 2**31) or "\0" in value or not value.isascii():
             raise ValueError
         return Spot(number, _value(stretches[number].column, value), identity)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise Invalid([("after", "is not a place in this list; begin at its first page")]) from None
 
 

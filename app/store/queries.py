@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
 from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.rules.protocol import Protocol
-from app.store.db import ReadSession, is_writing
+from app.store.db import Database, ReadSession, is_writing
 from app.store.models import Answer, Event, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
@@ -176,9 +176,17 @@ _KEPT = (
 )
 
 
-def check(session: ReadSession | Connection, *, token: str, at: datetime) -> Kept:
+def check(session: ReadSession, *, token: str, at: datetime) -> Kept:
     """What the screening that the token opens says, in one query. NotFound if there is none, or it has expired."""
-    rows = session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all()
+    return _kept(session.execute(_KEPT, {"token_hash": token_hash(token), "at": at}).all())
+
+
+def check_at_once(database: Database, *, token: str, at: datetime) -> Kept:
+    """The same without waiting. NotFound or NotAtOnce."""
+    return _kept(database.glance(_KEPT, {"token_hash": token_hash(token), "at": at}))
+
+
+def _kept(rows: Sequence[Sequence[Any]]) -> Kept:
     if not rows:
         raise NotFound("no such screening, or it has expired")
     protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]

@@ -8,13 +8,15 @@ the application from starting.
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
 from app import actions
 from app.access import Permission, Principal
@@ -125,9 +127,19 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE
 
 
-def require_policies(routes: Iterable[object]) -> None:
-    """Stop where a route of ours says nothing about who may use it."""
-    silent = [f"{route.path}" for route in routes if isinstance(route, APIRoute) and not policies(route)]
+def is_at_home(request: Request) -> bool:
+    """Whether a session may be opened here: over HTTPS, or on this machine itself."""
+    try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    except ValueError:
+        host = None
+    return is_secure(request) or host in LOOPBACK
+
+
+def require_policies(routes: Sequence[BaseRoute]) -> None:
+    """Stop where a route of ours, be it of an included router, says nothing about who may use it."""
+    ours = [one.original_route for one in iter_route_contexts(routes)]
+    silent = [route.path for route in ours if isinstance(route, APIRoute) and not policies(route)]
     if silent:
         raise AssertionError(f"without a policy: {', '.join(silent)}")
 

@@ -1,11 +1,12 @@
-"""Routes whose coroutines answer at once: on the event loop, without what FastAPI does around a handler."""
+"""Routes whose coroutines answer at once: on the event loop, without what the frameworks do around a handler."""
 
+from collections.abc import Iterable
 from inspect import iscoroutinefunction
 
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from app.web.deps import App
 from app.web.published import Published
@@ -14,17 +15,21 @@ from app.web.published import Published
 class Direct(APIRoute):
     """A route whose coroutine gets the request and the parts of the path as they are.
 
-    The handlers read bodies themselves; FastAPI's own gathering of arguments and its exit stacks, which
-    take as long as half an evaluation, would find nothing to do. Its errors go to the application's handlers.
+    The handlers read bodies themselves; FastAPI's own gathering of arguments, its exit stacks and the layers around
+    its router take as long as an evaluation, and would find nothing to do. The guard answers such a route itself.
     """
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["method"] not in (self.methods or ()) or not iscoroutinefunction(self.endpoint):
-            await super().handle(scope, receive, send)
-            return
-        response = await self.endpoint(**scope["path_params"], request=Request(scope, receive, send))
-        await response(scope, receive, send)
+    def parts(self, scope: Scope) -> dict[str, str] | None:
+        """The parts of the path, where it is this route's; None where the application has to look."""
+        if scope["method"] not in (self.methods or ()) or scope.get("root_path"):
+            return None
+        found = self.path_regex.match(scope["path"])
+        return None if found is None else found.groupdict()
+
+
+def direct(routes: Iterable[BaseRoute]) -> list[Direct]:
+    """Those of the routes that are answered at once."""
+    return [route for route in routes if isinstance(route, Direct) and iscoroutinefunction(route.endpoint)]
 
 
 async def current(app: App, nct_id: str) -> Published:

@@ -47,14 +47,23 @@ EXPIRED = N_(
 )
 
 
+EXPECTED = (errors.PrescreenError, InvalidParticipant, HTTPException)
+
+
 def install(app: FastAPI) -> None:
     """Let the application answer every error in the form that its reader needs."""
-    app.add_exception_handler(errors.PrescreenError, _ours)
-    app.add_exception_handler(InvalidParticipant, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, answered)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(404, _http)
     app.add_exception_handler(405, _http)
+
+
+def answered(request: Request, error: Exception) -> Response:
+    """The answer to an error that is expected."""
+    if isinstance(error, errors.PrescreenError):
+        return _ours(request, error)
+    return _invalid(request, error) if isinstance(error, InvalidParticipant) else _http(request, error)
 
 
 def is_for_programs(request: Request) -> bool:
@@ -125,8 +134,7 @@ def named(fact: str) -> str:
     return fact if NAME.fullmatch(fact) else "a key that is no name"
 
 
-def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.PrescreenError)
+def _ours(request: Request, error: errors.PrescreenError) -> Response:
     status, detail = next(STATUS[kind] for kind in STATUS if isinstance(error, kind))
     if status == 404 and not is_for_programs(request):
         detail = EXPIRED
@@ -144,8 +152,7 @@ def _ours(request: Request, error: Exception) -> Response:
     return answer(request, status, detail, complaints=complaints, headers=headers)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, InvalidParticipant)
+def _invalid(request: Request, error: InvalidParticipant) -> Response:
     return answer(request, 422, REFUSED, complaints=error.complaints)
 
 

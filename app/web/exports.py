@@ -6,6 +6,7 @@ last line names that entry of the audit trail. It is in English, whatever langua
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +82,7 @@ def _export(app: App, who: Principal, request: Request, form: str, media_type: s
     counted = 0
     with app.database.read() as session:
         asked = asked_of(app, session, request, who, f"/screenings/export.{form}")
+        name = f"screening-log-{re.sub('[^A-Za-z0-9]', '', asked.place.number)}-{at:%Y-%m-%d}.{form}"
 
         def lines() -> Iterator[Line]:
             nonlocal counted
@@ -108,7 +110,6 @@ def _export(app: App, who: Principal, request: Request, form: str, media_type: s
         except BaseException:
             file.close()
             raise
-    name = f"screening-log-{asked.place.number}-{at:%Y-%m-%d}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(file.tell())}
     file.seek(0)
     return StreamingResponse(_sent(file), 200, headers, media_type)

@@ -6,13 +6,16 @@ Posts from another site's page are refused by what the browser itself says of th
 
 from collections.abc import Iterable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import TooMany
 from app.rules.words import N_
 from app.web import errors
+from app.web.direct import Direct
 from app.web.rates import Meter
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -31,20 +34,56 @@ HEADERS = {
 EVALUATIONS = "/api/v1/trials/"
 NO_STORE = b"no-store"
 FOR_A_YEAR = b"public, max-age=31536000, immutable"
+_Headers = list[tuple[bytes, bytes]]
+_GUARDED: _Headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class Guard:
-    """Adds the security headers, refuses posts from other origins, and catches what nobody caught."""
+    """Adds the security headers, refuses posts from other origins, and catches what nobody caught.
 
-    def __init__(self, app: ASGIApp, allowed_origins: Iterable[str] = ()) -> None:
+    It answers the routes in `direct` itself; all other requests go through the application.
+    """
+
+    def __init__(self, app: ASGIApp, direct: Iterable[Direct] = (), allowed_origins: Iterable[str] = ()) -> None:
         self.app = app
+        self.direct = tuple(direct)
         self.allowed_origins = frozenset(allowed_origins)
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        self._headers = _GUARDED
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        is_allowed = scope["method"] in SAFE_METHODS or self._is_same_origin(scope)
+        for route in self.direct if is_allowed else ():
+            parts = route.parts(scope)
+            if parts is not None:
+                await self._at_once(route, parts, scope, receive, send)
+                return
+        await self._through(scope, receive, send, is_allowed)
+
+    async def _at_once(self, route: Direct, parts: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = route
+        request = Request(scope, receive, send)
+        scope["route"] = route
+        try:
+            response = await self._said(route, parts, request)
+        except Exception as error:
+            response = errors.crashed(request, error)
+        response.raw_headers = self._headed(response.raw_headers, scope, response.status_code)
+        try:
+            await response(scope, receive, send)
+        except Exception as error:  # the answer has begun: all that is left is to log it
+            errors.crashed(request, error)
+
+    async def _said(self, route: Direct, parts: dict[str, str], request: Request) -> Response:
+        try:
+            response: Response = await route.endpoint(**parts, request=request)
+        except errors.EXPECTED as error:
+            return await run_in_threadpool(errors.answered, request, error)
+        return response
+
+    async def _through(self, scope: Scope, receive: Receive, send: Send, is_allowed: bool) -> None:
         started = False
         is_head = scope["method"] == "HEAD"
         if is_head:  # is answered like GET, without the body
@@ -54,16 +93,13 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = [*message["headers"], *self._headers]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", _cache_control(scope, message["status"])))
-                message["headers"] = headers
+                message["headers"] = self._headed(message["headers"], scope, message["status"])
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
 
         try:
-            if scope["method"] in SAFE_METHODS or self._is_same_origin(scope):
+            if is_allowed:
                 await self.app(scope, receive, send_guarded)
             else:
                 refusal = errors.answer(Request(scope), 403, N_("This was sent from another site's page."))
@@ -72,6 +108,12 @@ class Guard:
             response = errors.crashed(Request(scope), error)
             if not started:
                 await response(scope, receive, send_guarded)
+
+    def _headed(self, headers: _Headers, scope: Scope, status: int) -> _Headers:
+        headers = [*headers, *self._headers]
+        if b"cache-control" not in dict(headers):
+            headers.append((b"cache-control", _cache_control(scope, status)))
+        return headers
 
     def _is_same_origin(self, scope: Scope) -> bool:
         if not any(name in (b"origin", b"sec-fetch-site") for name, _ in scope["headers"]):
@@ -112,7 +154,7 @@ class AddressLimit:
             await send(message)
 
         if standing.is_over:
-            headers.append((b"retry-after", str(standing.seconds).encode()))
+            headers += [(b"retry-after", str(standing.seconds).encode()), (b"cache-control", NO_STORE), *_GUARDED]
             refusal = errors.answer(Request(scope), *errors.STATUS[TooMany])
             await refusal(scope, receive, send_metered)
         else:

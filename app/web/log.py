@@ -18,7 +18,7 @@ from starlette.responses import Response
 from app import actions
 from app.access import Principal, Sites
 from app.errors import NotFound
-from app.lifecycle import LEFT, REACHED, REASONS, STAGES, STATUS_WORDS, STATUSES, VERDICTS, funnel
+from app.lifecycle import BY_VERDICT, LEFT, REACHED, REASONS, STAGES, STATUS_WORDS, STATUSES, VERDICTS, funnel
 from app.rules import words
 from app.rules.calendar import read_date
 from app.rules.words import N_, _, date_words, english, ngettext
@@ -243,7 +243,6 @@ class ListView:
     site: str
     place: str
     sites: list[Link]
-    tabs: list[Link]
     saved: list[Link]
     states: list[Link]
     more: list[Field]
@@ -256,18 +255,6 @@ class ListView:
     reset: str
     exports: list[Link]
     print: str
-
-
-PLACES: tuple[tuple[str, str], ...] = (
-    ("/screenings", N_("Log")),
-    ("/screenings/waiting", N_("Waiting")),
-    ("/screenings/charts", N_("Figures")),
-)
-
-
-def tabs_of(asked: Asked) -> list[Link]:
-    """The pages of the log."""
-    return [Link(asked.only(base), _(said), is_here=base == asked.base) for base, said in PLACES]
 
 
 def sites_of(asked: Asked) -> list[Link]:
@@ -315,7 +302,8 @@ def titles_of(app: App) -> Mapping[str, str]:
 def row_view(entry: Entry, titles: Mapping[str, str], names: Mapping[int, str], today: date) -> RowView:
     """A row of the log, worded."""
     reason = REASONS.get(entry.status, {}).get(entry.status_reason or "", "")
-    differs = entry.verdict is not None and entry.verdict != entry.status and entry.status != "pre_screening"
+    told = entry.status if entry.status in BY_VERDICT else "likely_eligible"
+    differs = entry.verdict is not None and entry.verdict != told and entry.status != "pre_screening"
     return RowView(
         href=f"/screenings/{entry.reference}",
         subject=entry.subject_code,
@@ -350,7 +338,6 @@ def _list_view(
         site=given.get("site", ""),
         place=place_words(asked.place),
         sites=sites_of(asked),
-        tabs=tabs_of(asked),
         saved=_saved(asked, today),
         states=[
             Link(asked.url(status=state), _(STATUS_WORDS[state]), states[state], given.get("status") == state, state)
@@ -416,7 +403,7 @@ def _more_fields(
 
 
 def _field(asked: Asked, name: str, label: str, choices: Choices | None = None, type_: str = "text") -> Field:
-    value = asked.given.get(name, "")
+    value = "" if type_ == "date" and name in asked.errors else asked.given.get(name, "")
     if choices is not None and value and value not in dict(choices) and name not in asked.errors:
         choices = [*choices, (value, value)]
     return Field(name, label, value, choices, asked.errors.get(name, ""), type_)
@@ -479,7 +466,6 @@ def _waiting_page(app: App, who: Principal, request: Request, token: str = "") -
         rows=views,
         place=place_words(asked.place),
         sites=sites_of(asked),
-        tabs=tabs_of(asked),
         saved=[Link(asked.only(**fields), said, is_here=fields == assigned) for said, fields in lists],
         next="" if listed.after is None else asked.url(after=listed.after),
         start=asked.url() if after else "",
@@ -537,7 +523,6 @@ def show_charts(app: Parts, who: Reader, request: Request) -> Response:
         states = log.counts(session, sites, "status", month)
         by_any, by_first = (log.counts(session, sites, measure, month) for measure in ("any", "first"))
         months = log.months(session, sites)
-    scope = {"scope": "all"} if is_all else {}
     places: Choices = [(place.number, place_words(place)) for place in asked.places]
     period = month_words(month) if month else _("all months")
     return site_page(
@@ -552,9 +537,8 @@ def show_charts(app: Parts, who: Reader, request: Request) -> Response:
         if is_all
         else place_words(asked.place),
         period=period,
-        tabs=tabs_of(asked),
         places=places,
-        chosen={"site": asked.place.number, "month": month or "", **scope},
+        chosen={"site": asked.place.number, "month": month or "", "scope": "all" if is_all else ""},
         months=[(one, month_words(one)) for one in months],
     )
 

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from app import actions
 from app.calculators import (
@@ -52,6 +53,13 @@ from app.web.render import gap, moment
 router = APIRouter(dependencies=[public])
 direct = APIRouter(route_class=Direct, dependencies=[public])
 ACTOR = "quick check"
+
+
+def _no_quick_check(request: Request) -> Response:
+    raise NotFound("there are no quick checks here")
+
+
+no_quick_checks = Route("/checks{rest:path}", _no_quick_check, methods=["GET", "POST"])  # where they are switched off
 SOURCE = "typed"
 
 
@@ -118,9 +126,8 @@ def start(app: Parts, request: Request) -> Response:
     """What the trial is, its status, who this is for, and where to begin."""
     published = in_force(app, app.nct_id)
     view = present.start_view(published)
-    return page(
-        app, "start.html", published, start=view, hours=app.settings.quick_check_hours, here=address_of(request)
-    )
+    quick = {"quick_checks": app.settings.quick_checks, "hours": app.settings.quick_check_hours}
+    return page(app, "start.html", published, start=view, here=address_of(request), **quick)
 
 
 @router.get("/trials/{nct_id}/rules")
@@ -305,8 +312,7 @@ def glance(app: App, token: str, request: Request) -> Check | None:
     if app.library.remembered(app.nct_id) is None:
         return None
     try:
-        with app.database.glance() as connection:
-            kept = queries.check(connection, token=token, at=app.clock())
+        kept = queries.check_at_once(app.database, token=token, at=app.clock())
     except NotAtOnce:
         return None
     known = app.library.known(kept.protocol_id, words.current().language)

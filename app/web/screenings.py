@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app import actions
 from app.access import Principal
-from app.errors import Conflict, Forbidden, Invalid, PrescreenError
+from app.errors import Conflict, Forbidden, Invalid
 from app.lifecycle import CHANGE_REASONS, NEXT, REASONS, STATUS_WORDS, VERDICTS, needs_reason
 from app.rules import words
 from app.rules.calendar import read_date
@@ -25,11 +25,12 @@ from app.rules.participant import InvalidParticipant
 from app.rules.protocol import Question
 from app.rules.words import _, date_words
 from app.store import accounts, queries, screenings
-from app.store.db import ReadSession
+from app.store.db import ReadSession, WriteSession
 from app.store.models import Decision, Note, Screening
-from app.web import present
+from app.web import once, present
 from app.web.access import need
 from app.web.deps import App
+from app.web.entry import prove_again
 from app.web.forms import DATE_PARTS, Fields, Form, read_dates, read_step
 from app.web.note import note
 from app.web.outcome import outcome
@@ -147,7 +148,7 @@ def new_page(
     with app.database.read() as session:
         sites = queries.site_names(session, app.nct_id, who.sites("screening:write"))
     has_errors = bool(errors)
-    shown = {"sites": sites, "typed": typed, "errors": errors, "has_errors": has_errors}
+    shown = {"sites": sites, "typed": typed, "errors": errors, "has_errors": has_errors, "once_key": once.new_key()}
     return site_page(app, request, who, "screening_new.html", status, **shown)
 
 
@@ -160,25 +161,27 @@ def begin(app: Parts, who: Writer, posted: Posted, request: Request) -> Response
     site_id = sites.get(typed["site"]) if len(sites) != 1 else next(iter(sites.values()))
     if site_id is None:
         return new_page(app, who, request, typed, {"site": _("Choose the site")}, 422)
+
+    def act(session: WriteSession) -> str:
+        begun = actions.start_screening(
+            session,
+            nct_id=app.nct_id,
+            site_id=site_id,
+            subject_code=typed["subject_code"],
+            at=app.clock(),
+            as_of=app.today(),
+            who=who,
+        )
+        return f"/screenings/{begun.reference}/questions"
+
     try:
-        with app.database.write() as session:
-            begun = actions.start_screening(
-                session,
-                nct_id=app.nct_id,
-                site_id=site_id,
-                subject_code=typed["subject_code"],
-                at=app.clock(),
-                as_of=app.today(),
-                who=who,
-            )
-            reference = begun.reference
+        return once.redirected(app, once.marked_form(request, who.actor, posted), act)
     except Invalid as error:
         found = {field: _("Subject code {complaint}", complaint=_(text)) for field, text in error.complaints}
         return new_page(app, who, request, typed, found, 422)
     except Conflict:
         told = _("Your site has a screening with this subject code already; open that one, or give another code")
         return new_page(app, who, request, typed, {"subject_code": told}, 409)
-    return RedirectResponse(f"/screenings/{reference}/questions", 303)
 
 
 # THE OVERVIEW
@@ -224,6 +227,7 @@ def overview_page(
         stale=stale,
         may_write=found.who.may("screening:write", row.site_id),
         may_confirm=found.who.may("screening:confirm", row.site_id),
+        once_key=once.new_key(),
         erasure_reasons=[(code, _(told)) for code, told in ERASURE_WORDS.items()],
     )
 
@@ -343,17 +347,19 @@ def change(
 ) -> Response:
     """Do something with a screening as the page showed it; else show the page again, and what stands now."""
     sites = who.sites("screening:write")
+    base, mark = f"/screenings/{reference}", once.marked_form(request, who.actor, posted)
+
+    def act(session: WriteSession) -> str:
+        do(session, screenings.screening(session, reference=reference, sites=sites), version_of(posted))
+        return base
+
     try:
-        version = version_of(posted)
-        with app.database.write() as session:
-            row = screenings.screening(session, reference=reference, sites=sites)
-            do(session, row, version)
+        return once.redirected(app, mark, act)
     except Invalid as error:
         found = look(app, who, reference, request)
         return overview_page(app, request, found, 422, {field: _(text) for field, text in error.complaints})
     except Conflict:
         return stale_page(app, request, look(app, who, reference, request), wanted)
-    return RedirectResponse(f"/screenings/{reference}", 303)
 
 
 def stale_page(app: App, request: Request, found: Opened, wanted: str) -> Response:
@@ -652,17 +658,8 @@ def sign(reference: str, app: Parts, who: Physician, posted: Posted, request: Re
     """Sign: the verdict is confirmed, or overridden with a reason; who signs proves anew who it is."""
     typed = {name: posted.get(name, [""])[0] for name in ("meaning", "verdict", "reason")}
     version = version_of(posted)
-    try:
-        with app.database.write() as session:
-            actions.prove_again(
-                session,
-                account_id=who.account_id,
-                password=posted.get("password", [""])[0],
-                code=posted.get("code", [""])[0],
-                at=app.clock(),
-            )
-    except PrescreenError:
-        told = _("The password or the code is wrong, or was used already")
+    if not prove_again(app, request, who, posted.get("password", [""])[0], posted.get("code", [""])[0]):
+        told = _("The password or the code is wrong, or the code was used already")
         return sign_page(app, request, look(app, who, reference, request), typed, {"password": told}, 422)
     try:
         with app.database.write() as session:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 
 from app import actions
 from app.access import Principal, Sites
+from app.actions.screenings import SubjectTaken
 from app.errors import Conflict, Invalid, Unavailable
 from app.lifecycle import STATUSES, VERDICTS
 from app.rules.participant import InvalidParticipant
@@ -213,7 +214,7 @@ def create(who: Writer, sent: Body, request: Request) -> Response:
 
     try:
         return _written(app, request, who, sent, act)
-    except Conflict:
+    except SubjectTaken:
         taken = [("subject_code", "is that of another screening of this site")]
         return problem(409, "This site has a screening with this subject code.", complaints=taken)
 

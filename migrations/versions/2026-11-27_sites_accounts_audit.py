@@ -98,6 +98,7 @@ def _create_accounts() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sa.UniqueConstraint("calendar_hash", name=op.f("uq_account_calendar_hash")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_account_issuer_subject")),
         sa.UniqueConstraint("login", name=op.f("uq_account_login")),
         sqlite_autoincrement=True,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, insert, select, text
+from sqlalchemy import delete, event, func, insert, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -294,21 +294,21 @@ def test_restart_of_the_server_is_survived(postgresql_url: URL) -> None:
 
 def test_a_glance_reads_what_is_committed_now_and_cannot_write(database: Database) -> None:
     """On SQLite, also while somebody else writes; PostgreSQL must be asked in a thread."""
-    if database.engine.dialect.name != "sqlite":
-        with pytest.raises(db.NotAtOnce), database.glance():
-            pass
-        return
     count = select(func.count()).select_from(LoginFailure)
+    if database._glancing is None:
+        with pytest.raises(db.NotAtOnce):
+            database.glance(count, {})
+        return
     for number in (1, 2):
         with database.write() as session:
             session.add(noted(number))
             session.flush()
-            with database.glance() as connection:
-                assert connection.scalar(count) == number - 1
-        with database.glance() as connection:
-            assert connection.scalar(count) == number
-    with pytest.raises(db.NotAtOnce), database.glance() as connection:
-        connection.execute(text("DELETE FROM event"))
-    with database.glance(), pytest.raises(db.NotAtOnce), database.glance():
-        pass
+            assert database.glance(count, {}) == [(number - 1,)]
+        assert database.glance(count, {}) == [(number,)]
+    removing: Any = delete(LoginFailure).returning(LoginFailure.subject)
+    with pytest.raises(db.NotAtOnce):
+        database.glance(removing, {})
+    with database._glancing.lock, pytest.raises(db.NotAtOnce):
+        database.glance(count, {})
+    assert database.glance(count, {}) == [(2,)]
     assert events(database) == 2

@@ -1,5 +1,6 @@
 """The screenings of a site: what each action keeps, counts and records, and what it refuses."""
 
+import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -280,3 +281,27 @@ def test_a_screening_is_given_to_somebody_of_its_site(
             else:
                 actions.assign(session, screening=found, account_id=account_id, at=now, who=ada)
         assert refused or opened(published, reference).assigned_to == account_id
+
+
+def test_the_first_two_screenings_of_a_month_may_begin_at_once(
+    published: Database, site: int, ada: Principal, now: datetime
+) -> None:
+    barrier, failures = threading.Barrier(4), []
+
+    def work(number: int) -> None:
+        try:
+            barrier.wait(10)
+            with published.write() as session:
+                actions.start_screening(
+                    session, nct_id=NCT, site_id=site, subject_code=f"DE01-{number}", at=now, as_of=TODAY, who=ada
+                )
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert tallies(published) == {("status", "pre_screening"): 4}

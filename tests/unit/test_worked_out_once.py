@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.rules import explain, traits
+from app.rules import edit_checks, explain, traits
 from app.rules.codec import protocol_from_plain, protocol_to_plain
 from app.rules.participant import Participant, read_participant
 from app.rules.protocol import Protocol
@@ -102,6 +102,37 @@ def test_cohorts_that_are_closed_tell_participants_apart() -> None:
         assert [line.outcome for line in lines(engine, *people)] == ["fail", "pass", "unknown"]
     again = lines(engine, *people)
     assert [line is known for line, known in zip(lines(engine, *people), again, strict=True)] == [True] * 3
+
+
+def test_one_sheet_for_all_whom_the_rules_do_not_tell_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is said without their own values is put together, and its summary written, once for them."""
+    protocol = written({"E1": {"rule": HEAVY}, "E2": {"rule": GVHD}})
+    engine, reporter = Evaluator(protocol), Reporter(protocol, HEAD)
+    summaries = counted(monkeypatch, explain, "summary")
+    first, same, other = (
+        engine.evaluate(person({"weight_kg": weight, "gvhd": False}, protocol)) for weight in (120, 121, 80)
+    )
+    assert first.sheet is same.sheet
+    assert first.sheet is not other.sheet
+    assert len({reporter.report(verdict) for verdict in (first, same, other)}) == 3
+    assert summaries == [first, other]
+
+
+def test_edit_checks_are_decided_once_for_their_own_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that read few facts together are decided together, whatever else was answered."""
+    engine = Evaluator(TRIAL)
+    assert len(engine._checks.runs) > 1
+    assert all(len(run.names) <= edit_checks.TOGETHER for run in engine._checks.runs)
+    decided = counted(monkeypatch, edit_checks, "decide")
+    answers = {"ecog": 1, "karnofsky": 90, "pregnancy": "pregnant", "sex": "female"}
+    engine.evaluate(person(answers))
+    codes = {check.code: check.rule for check in TRIAL.edit_checks}
+    assert codes["Q1"] in decided
+    assert codes["Q9"] in decided
+    decided.clear()
+    engine.evaluate(person(answers | {"karnofsky": 40}))
+    assert codes["Q1"] in decided
+    assert codes["Q9"] not in decided
 
 
 def test_a_value_is_held_against_the_rules_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,42 @@ def broken(api: Client) -> Iterator[Client]:
     client.close()
 
 
+def test_a_fault_of_ours_where_a_route_is_answered_at_once(
+    api: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> bytes:
+        raise RuntimeError("weight_kg=73.5 Ms Example")
+
+    monkeypatch.setattr("app.web.api.evaluated", fails)
+    response = api.post(EVALUATE, {"answers": {}})
+    check_headers(response)
+    assert (response.status_code, response.headers["content-type"]) == (500, PROBLEM)
+    with pytest.raises(AssertionError):  # the client here minds an answer without an end; a real one sees it cut
+        api.post(BATCH, b'{"answers": {}}\n')
+    faults = [record for record in caplog.records if record.name == "prescreen"]
+    assert len(faults) == 2
+    assert response.json()["reference"] in faults[0].getMessage()
+    assert "73.5" not in response.text + caplog.text
+
+
+def test_a_page_of_a_check_that_is_answered_at_once_has_head_and_errors(api: Client) -> None:
+    """What needs no answer at once goes through the application; both say the same."""
+    path = "/checks/nothing/questions/age_years"
+    get, head = api.get(path), api.request("HEAD", path)
+    check_headers(get)
+    assert (get.status_code, head.status_code, head.content) == (404, 404, b"")
+    assert dict(head.headers) == dict(get.headers)
+    assert api.post(EVALUATE, {"answers": {"ecog": 1}}).status_code == 200
+    below = httpx.ASGITransport(api.app, root_path="/prescreen")
+    assert api.run(_below(below)) == 200
+
+
+async def _below(transport: httpx.ASGITransport) -> int:
+    """The status of an evaluation where the application is served below a path."""
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver/prescreen") as client:
+        return (await client.post(EVALUATE, json={"answers": {}})).status_code
+
+
 @pytest.mark.parametrize("path", ["/api/fails", "/fails"])
 def test_a_fault_of_ours(broken: Client, caplog: pytest.LogCaptureFixture, path: str) -> None:
     caplog.set_level(logging.DEBUG)

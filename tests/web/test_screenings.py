@@ -66,7 +66,7 @@ class Desk:
 
 
 def hidden(page: str) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="(seen|version)" value="([^"]*)"', page))
+    return dict(re.findall(r'<input type="hidden" name="(seen|version|once)" value="([^"]*)"', page))
 
 
 @pytest.fixture

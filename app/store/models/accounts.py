@@ -5,7 +5,7 @@ Of what must stay secret only hashes are kept; the seed of the one-time codes, w
 
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.access import ROLES
@@ -16,7 +16,7 @@ class Account(Base):
     """A person. Accounts are disabled, never deleted: what they did keeps its name."""
 
     __tablename__ = "account"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (UniqueConstraint("issuer", "subject"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(unique=True)  # lower case
