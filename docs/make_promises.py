@@ -20,7 +20,7 @@ STATUSES = ("shown", "open", "later")
 FIGURES = {
     "hostile": (ROOT / "docs" / "long-runs.md", r"([0-9,]+) requests in [0-9,]+ s", "{} requests"),
 }
-Tests = Mapping[int, list[tuple[str, str]]]
+Naming = Mapping[int, list[tuple[str, str]]]
 
 
 def promises() -> dict[int, dict[str, Any]]:
@@ -29,7 +29,7 @@ def promises() -> dict[int, dict[str, Any]]:
     return loaded
 
 
-def tests(folder: Path = ROOT / "tests") -> Tests:
+def naming(folder: Path = ROOT / "tests") -> Naming:
     """The tests that name each number: file and name."""
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for path in sorted(folder.rglob("*.py")):
@@ -41,7 +41,7 @@ def tests(folder: Path = ROOT / "tests") -> Tests:
     return found
 
 
-def faults(said: Mapping[int, Mapping[str, Any]], named: Tests) -> list[str]:
+def faults(said: Mapping[int, Mapping[str, Any]], named: Naming) -> list[str]:
     """Where the promises and the tests do not fit."""
     wrong = [f"P{number} is no promise, but named by {named[number][0][1]}" for number in sorted(named.keys() - said)]
     for number, promise in said.items():
@@ -54,7 +54,7 @@ def faults(said: Mapping[int, Mapping[str, Any]], named: Tests) -> list[str]:
     return wrong
 
 
-def trace(said: Mapping[int, Mapping[str, Any]], named: Tests) -> str:
+def trace(said: Mapping[int, Mapping[str, Any]], named: Naming) -> str:
     """How many of the promises a test names, and what of the others."""
     shown = [number for number in said if named.get(number)]
     others = [f"P{number} ({promise['status']})" for number, promise in said.items() if not named.get(number)]
@@ -63,7 +63,7 @@ def trace(said: Mapping[int, Mapping[str, Any]], named: Tests) -> str:
 
 def page() -> str:
     """The page."""
-    said, named = promises(), tests()
+    said, named = promises(), naming()
     rows = [
         f"| P{number} | {promise['text']} | {told(promise)} | {listed(named.get(number, []))} |"
         for number, promise in said.items()
@@ -72,8 +72,8 @@ def page() -> str:
         [
             "# Promises",
             "",
-            "Made by `make promises` from docs/promises.yaml and the names of the tests; do not edit. A test fails where a "
-            "promise has none.",
+            "Made by `make promises` from docs/promises.yaml and the names of the tests; do not edit. A test "
+            "fails where a promise has none.",
             "",
             trace(said, named),
             "",
@@ -121,6 +121,6 @@ def listed(found: list[tuple[str, str]]) -> str:
 
 if __name__ == "__main__":
     if "--trace" in sys.argv:
-        print("\n".join([*faults(promises(), tests()), trace(promises(), tests())]))
-        sys.exit(1 if faults(promises(), tests()) else 0)
+        print("\n".join([*faults(promises(), naming()), trace(promises(), naming())]))
+        sys.exit(1 if faults(promises(), naming()) else 0)
     (ROOT / "docs" / "promises.md").write_text(page(), encoding="utf-8")

@@ -86,7 +86,7 @@ def made() -> ModuleType:
 
 
 def test_P36_every_promise_has_a_test_and_every_number_is_a_promise(made: ModuleType) -> None:
-    assert made.faults(made.promises(), made.tests()) == []
+    assert made.faults(made.promises(), made.naming()) == []
 
 
 def test_P36_there_are_thirty_six_and_two_may_wait(made: ModuleType) -> None:
@@ -104,7 +104,7 @@ def test_P36_a_missing_test_and_a_number_of_none_are_noticed(made: ModuleType, t
     folder.mkdir()
     (folder / "test_some.py").write_text("def test_P1_it_holds(): ...\ndef test_of_P99_nothing(): ...\n")
     said = {1: {"text": "", "status": "shown"}, 2: {"text": "", "status": "shown"}, 3: {"text": "", "status": "later"}}
-    found = made.tests(folder)
+    found = made.naming(folder)
     assert [re.sub(r",.*", "", fault) for fault in made.faults(said, found)] == [
         "P99 is no promise",
         "P2 is named by no test",
