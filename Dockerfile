@@ -20,7 +20,8 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PRESCREEN_HOST=0.0.0.0 \
     PRESCREEN_PORT=8000 \
-    PRESCREEN_DATABASE_URL=sqlite:////data/prescreen.sqlite3
+    PRESCREEN_DATABASE_URL=sqlite:////data/prescreen.sqlite3 \
+    PRESCREEN_KEY_FILE=/data/prescreen.key
 USER prescreen
 VOLUME /data
 EXPOSE 8000

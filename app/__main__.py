@@ -19,7 +19,7 @@ from app import actions, logs
 from app.access import ROLES
 from app.errors import Conflict, Invalid, Misconfigured, PrescreenError
 from app.languages import LANGUAGES
-from app.main import NCT_ID, clock, create_app
+from app.main import NCT_ID, clock, create_app, purge_database
 from app.proof.remark import SEVERITIES, Remark, acknowledge
 from app.rules import conditions, explain
 from app.rules.check import warnings
@@ -48,9 +48,7 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         migrate.upgrade(database.engine)
         _check_key(database)
         _load(database, BUILT_IN, only_if_none=True)
-        with database.write() as session:
-            actions.purge_expired(session, at=clock(), actor=ACTOR)
-            actions.forget_submissions(session, at=clock())
+        purge_database(database, clock())
         with database.read() as session:
             head, is_first = audit.head(session), not accounts.has_accounts(session)
     with listen(options.host or settings.host, settings.port if options.port is None else options.port) as listening:
@@ -71,6 +69,17 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
         )
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def purge(options: argparse.Namespace, settings: Settings) -> int:
+    """Delete the quick checks that have expired and the old copies of answers to programs.
+
+    A server does so at its start and each hour; this is for where none runs for long.
+    """
+    with closing(opened(settings)) as database:
+        checks, answers = purge_database(database, clock())
+    print(f"Deleted: {checks} quick checks, {answers} kept answers.")
     return 0
 
 
@@ -347,6 +356,9 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("migrate", help="bring the schema up to date", description=migrate_database.__doc__)
     one.add_argument("revision", nargs="?", default="head")
     one.set_defaults(run=migrate_database)
+
+    one = commands.add_parser("purge", help="delete what has expired", description=purge.__doc__)
+    one.set_defaults(run=purge)
 
     one = commands.add_parser("load", help="put a trial's protocol in force", description=load.__doc__)
     one.add_argument("file", nargs="?", type=Path, default=BUILT_IN)

@@ -11,14 +11,14 @@ import io
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 import pyotp
 import segno
@@ -41,8 +41,13 @@ PASSWORDS: Final = Path(__file__).with_name("passwords.txt")
 AT_A_TIME, IN_ALL = 2, 16
 
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-_turns = BoundedSemaphore(AT_A_TIME)
+# Threads of their own: whichever thread has hashed keeps the memory for that, and requests have forty of them.
+_hashing = ThreadPoolExecutor(AT_A_TIME, "hashing")
 _places = BoundedSemaphore(IN_ALL)
+
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 # PASSWORDS
@@ -103,17 +108,15 @@ def _common() -> frozenset[str]:
 
 def hash_password(password: str) -> str:
     """What is kept of a password. TooMany where too many are hashed at the moment."""
-    with _turn():
-        return HASHER.hash(_normal(password))
+    return _in_turn(HASHER.hash, _normal(password))
 
 
 def is_password(kept: str | None, password: str) -> bool:
     """Whether a password is the one whose hash is kept. Where none is, it takes as long, and is not. TooMany."""
-    with _turn():
-        try:
-            fits = HASHER.verify(kept or _nobodys(), _normal(password))
-        except (Argon2Error, InvalidHashError):
-            return False
+    try:
+        fits = _in_turn(HASHER.verify, kept or _nobodys(), _normal(password))
+    except (Argon2Error, InvalidHashError):
+        return False
     return fits and kept is not None
 
 
@@ -133,13 +136,11 @@ def _nobodys() -> str:
     return HASHER.hash(secrets.token_urlsafe(32))
 
 
-@contextmanager
-def _turn() -> Iterator[None]:
+def _in_turn(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
     if not _places.acquire(blocking=False):
         raise TooMany(2)
     try:
-        with _turns:
-            yield
+        return _hashing.submit(work, *arguments).result()
     finally:
         _places.release()
 

@@ -1,14 +1,18 @@
 """The application, put together. The only place where things are wired, and where the clock is read."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from app import actions
+from app.errors import PrescreenError
 from app.settings import Settings, secret
 from app.store.db import Database
 from app.web import (
@@ -39,11 +43,28 @@ from app.web.render import STATIC, Pages
 from app.web.watch import Watch
 
 NCT_ID = "NCT05086315"
+PURGER = "purge"
+PURGE_SECONDS = 3_600
 
 
 def clock() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
+
+
+def purge_database(database: Database, at: datetime) -> tuple[int, int]:
+    """Delete the quick checks that have expired and the answers to programs that are kept no longer; their numbers."""
+    with database.write() as session:
+        checks = actions.purge_expired(session, at=at, actor=PURGER)
+        return checks, actions.forget_submissions(session, at=at)
+
+
+async def purge_hourly(database: Database, now: Callable[[], datetime]) -> None:
+    """Purge each hour, for as long as the application runs. No request does that, so reading never writes."""
+    while True:
+        await asyncio.sleep(PURGE_SECONDS)
+        with suppress(PrescreenError):  # the database is away; the next time will do
+            await run_in_threadpool(purge_database, database, now())
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, strict_templates: bool = False) -> FastAPI:
@@ -60,7 +81,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = clock, *, stric
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        purging = asyncio.create_task(purge_hourly(database, now))
         yield
+        purging.cancel()
         database.close()
 
     checks = pages.direct.routes if settings.quick_checks else [pages.no_quick_checks]

@@ -18,10 +18,9 @@ ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<![A-Za-z0-9])P([0-9]{1,3})(?=_)")
 STATUSES = ("shown", "open", "later")
 FIGURES = {
-    "mutation": (ROOT / "docs" / "mutation.md", r"[0-9,]+ of [0-9,]+ mutants \([0-9.]+ ?%\) killed"),
-    "hostile": (ROOT / "docs" / "long-runs.md", r"[0-9,]+ requests in [^\n]*"),
+    "hostile": (ROOT / "docs" / "long-runs.md", r"([0-9,]+) requests in [0-9,]+ s", "{} requests"),
 }
-Tests = Mapping[int, list[tuple[str, str]]]
+Naming = Mapping[int, list[tuple[str, str]]]
 
 
 def promises() -> dict[int, dict[str, Any]]:
@@ -30,7 +29,7 @@ def promises() -> dict[int, dict[str, Any]]:
     return loaded
 
 
-def tests(folder: Path = ROOT / "tests") -> Tests:
+def naming(folder: Path = ROOT / "tests") -> Naming:
     """The tests that name each number: file and name."""
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for path in sorted(folder.rglob("*.py")):
@@ -42,7 +41,7 @@ def tests(folder: Path = ROOT / "tests") -> Tests:
     return found
 
 
-def faults(said: Mapping[int, Mapping[str, Any]], named: Tests) -> list[str]:
+def faults(said: Mapping[int, Mapping[str, Any]], named: Naming) -> list[str]:
     """Where the promises and the tests do not fit."""
     wrong = [f"P{number} is no promise, but named by {named[number][0][1]}" for number in sorted(named.keys() - said)]
     for number, promise in said.items():
@@ -55,7 +54,7 @@ def faults(said: Mapping[int, Mapping[str, Any]], named: Tests) -> list[str]:
     return wrong
 
 
-def trace(said: Mapping[int, Mapping[str, Any]], named: Tests) -> str:
+def trace(said: Mapping[int, Mapping[str, Any]], named: Naming) -> str:
     """How many of the promises a test names, and what of the others."""
     shown = [number for number in said if named.get(number)]
     others = [f"P{number} ({promise['status']})" for number, promise in said.items() if not named.get(number)]
@@ -64,7 +63,7 @@ def trace(said: Mapping[int, Mapping[str, Any]], named: Tests) -> str:
 
 def page() -> str:
     """The page."""
-    said, named = promises(), tests()
+    said, named = promises(), naming()
     rows = [
         f"| P{number} | {promise['text']} | {told(promise)} | {listed(named.get(number, []))} |"
         for number, promise in said.items()
@@ -73,8 +72,8 @@ def page() -> str:
         [
             "# Promises",
             "",
-            "Made by `make promises` from docs/promises.yaml and the names of the tests; do not edit. A test fails where a "
-            "promise has none.",
+            "Made by `make promises` from docs/promises.yaml and the names of the tests; do not edit. A test "
+            "fails where a promise has none.",
             "",
             trace(said, named),
             "",
@@ -94,11 +93,21 @@ def told(promise: Mapping[str, Any]) -> str:
 
 def figure(name: str) -> str:
     """A figure as it stands on the page of its runs; else the name is the figure."""
+    if name == "mutation":
+        return mutation()
     if name not in FIGURES:
         return name
-    path, pattern = FIGURES[name]
+    path, pattern, words = FIGURES[name]
     found = re.search(pattern, path.read_text("utf-8")) if path.exists() else None
-    return found[0] if found else ""
+    return words.format(found[1]) if found else ""
+
+
+def mutation() -> str:
+    """How many of all mutants were killed, summed over the modules."""
+    page = (ROOT / "docs" / "mutation.md").read_text("utf-8")
+    modules = re.findall(r"^\| (?!all)\w+ \| (\d+) \| (\d+) \|", page, re.MULTILINE)
+    mutants, killed = (sum(int(number) for number in column) for column in zip(*modules, strict=True))
+    return f"{killed:,} of {mutants:,} mutants killed ({killed / mutants:.1%})"
 
 
 def listed(found: list[tuple[str, str]]) -> str:
@@ -112,6 +121,6 @@ def listed(found: list[tuple[str, str]]) -> str:
 
 if __name__ == "__main__":
     if "--trace" in sys.argv:
-        print("\n".join([*faults(promises(), tests()), trace(promises(), tests())]))
-        sys.exit(1 if faults(promises(), tests()) else 0)
+        print("\n".join([*faults(promises(), naming()), trace(promises(), naming())]))
+        sys.exit(1 if faults(promises(), naming()) else 0)
     (ROOT / "docs" / "promises.md").write_text(page(), encoding="utf-8")

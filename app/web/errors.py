@@ -5,6 +5,7 @@ of ours is logged under a reference that the answer shows.
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -27,6 +28,7 @@ from app.web.deps import address_of, app_of, language_of
 log = logging.getLogger("prescreen")
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 REFUSED = N_("Some of the input cannot be accepted; nothing was evaluated.")
 
 STATUS: dict[type[errors.PrescreenError], tuple[int, str]] = {
@@ -83,7 +85,7 @@ def answer(
     if is_for_programs(request):
         return problem(status, detail, complaints=complaints, headers=headers, reference=reference)
     with speaking(words_of(language_of(request))):
-        message = [_(detail), *(f"{fact}: {text}" for fact, text in complaints)]
+        message = [_(detail), *(f"{named(fact)}: {text}" for fact, text in complaints)]
         is_draft = LANGUAGES[language_of(request)].status == "draft"
         context: dict[str, object] = {
             "title": HTTPStatus(status).phrase,
@@ -121,10 +123,15 @@ def problem_json(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [{"fact": fact, "message": message} for fact, message in complaints],
+        "errors": [{"fact": named(fact), "message": message} for fact, message in complaints],
     }
     plain |= {"reference": reference} if reference else {}
     return canonical_json(plain | dict(more or {})).encode("ascii")
+
+
+def named(fact: str) -> str:
+    """The name of a field, where it can be one; a key that somebody made up may be anything, so it is not repeated."""
+    return fact if NAME.fullmatch(fact) else "a key that is no name"
 
 
 def _ours(request: Request, error: errors.PrescreenError) -> Response:

@@ -65,6 +65,7 @@ class Guard:
     async def _at_once(self, route: Direct, parts: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = route
         request = Request(scope, receive, send)
+        scope["route"] = route
         try:
             response = await self._said(route, parts, request)
         except Exception as error:

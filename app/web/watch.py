@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable
+from itertools import count
 from time import perf_counter
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ class Watch:
         self.app = app
         self.metrics = metrics
         self._templates: list[tuple[re.Pattern[str], str]] | None = None
+        self._prefix, self._numbers = secrets.token_hex(8).encode(), count(1)
         self._answered: list[tuple[float, dict[str, Any]]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +46,7 @@ class Watch:
             self.write()  # at the end of the application's life
             return
         began, status = perf_counter(), 0
-        identity = _given_id(scope) or secrets.token_hex(16).encode()
+        identity = _given_id(scope) or b"%b%016x" % (self._prefix, next(self._numbers))
         header = (ID_HEADER, identity)
         state = scope.setdefault("state", {})
 

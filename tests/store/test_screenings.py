@@ -220,7 +220,7 @@ def signatures(database: Database) -> list[tuple[str, str, bool]]:
         return [(row.meaning, row.verdict, row.voided_at is None) for row in rows]
 
 
-def test_a_physician_confirms_and_a_later_change_voids_it(
+def test_P24_a_physician_confirms_and_a_later_change_voids_it(
     published: Database, reference: str, ada: Principal, hired: Callable[..., Principal], now: datetime
 ) -> None:
     doctor = hired("dora", "physician")

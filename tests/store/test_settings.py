@@ -88,6 +88,10 @@ def test_database_url(text: str, drivername: str) -> None:
         ("ALLOWED_ORIGINS", "*", "origins such as"),
         ("ALLOWED_ORIGINS", "https://a.example/path", "origins such as"),
         ("ALLOWED_ORIGINS", "https://a.example null", "origins such as"),
+        ("LOG_LEVEL", "s3cret", "debug, info, warning or error"),
+        ("LOG_FORMAT", "s3cret", "json or text"),
+        ("METRICS_TOKEN", "s3cret", "16 to 200 letters"),
+        ("METRICS_TOKEN", "s3cret with a space in it", "16 to 200 letters"),
     ],
 )
 def test_refused(name: str, value: str, accepted: str) -> None:

@@ -4,7 +4,7 @@ from tests.long.hostile import GROWTH, addresses, attack
 
 
 def test_P32_hostile_requests_are_answered_and_leave_no_trace_in_memory() -> None:
-    report = attack(3_000, 4, seed=7)
+    report = attack(4_000, 4, seed=7)
     assert report.counts.server_errors == 0, report.counts.faults
     assert report.counts.dropped == 0, report.counts.faults
     assert report.growth < GROWTH, str(report)

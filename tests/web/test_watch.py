@@ -3,18 +3,23 @@
 import json
 import logging
 import re
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import httpx
 import pytest
 from people import begin, hire, site_ids
 from prometheus_client.parser import text_string_to_metric_families
-from serving import EVALUATE, Client, serving
+from serving import EVALUATE, NOW, Client, serving, settings
+from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
-from app import logs
-from app.main import clock
+from app import actions, logs
+from app.main import clock, create_app
+from app.settings import secret
 from app.store.db import Database
+from app.store.models import Screening
 from app.web.watch import REQUEST_ID
 
 TOKEN = "a-token-for-the-figures"
@@ -191,3 +196,34 @@ def test_figures_do_not_grow_with_addresses(file: URL) -> None:
     routes = {labels[1] for name, labels in figures(client) if name == "prescreen_requests_total"}
     assert routes == {"/checks/{token}/result", "other"}
     client.close()
+
+
+# WHAT HAS EXPIRED
+
+
+def test_a_running_server_purges_and_a_request_never_does(file: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.main.PURGE_SECONDS", 0.05)
+    given = settings(file)
+    app = create_app(given, now=lambda: NOW)
+    database = Database(file, secret(given, "audit"))
+    with database.write() as session:
+        begun = actions.start_quick_check(
+            session, nct_id="NCT05086315", at=NOW - timedelta(days=2), as_of=NOW.date(), hours=24, actor="test"
+        )
+    client = Client(app)
+    assert client.get(f"/checks/{begun.token}/result").status_code == 404
+    assert rows(database) == 1
+    context = app.router.lifespan_context(app)
+    client.run(context.__aenter__())
+    deadline = monotonic() + 20
+    while rows(database) and monotonic() < deadline:
+        sleep(0.05)
+    client.run(context.__aexit__(None, None, None))
+    assert rows(database) == 0
+    database.close()
+    client.close()
+
+
+def rows(database: Database) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(Screening)) or 0
