@@ -129,7 +129,7 @@ def told(entries: list[Entry], protocol: Protocol, names: Mapping[str, str]) -> 
 
 def _told(entry: Entry, protocol: Protocol, names: Mapping[str, str], erasure: Event | None) -> Told:
     event = entry.event
-    content: dict[str, Any] = json.loads(entry.content) if entry.content is not None else {}
+    content = entry.content or {}
     return Told(
         seq=event.seq,
         at=moment(event.at),
