@@ -4,6 +4,7 @@
 is a trail whose end was cut off: for that, `expect` is held against it, an anchor that `head` gave earlier.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -198,7 +199,7 @@ class Entry(NamedTuple):
     """An entry with its content, where it has one and it was not erased."""
 
     event: Event
-    content: str | None
+    content: dict[str, Any] | None
 
 
 class Page(NamedTuple):
@@ -249,8 +250,8 @@ def history(session: ReadSession, screening_id: int) -> list[Entry]:
 def _with_contents(session: ReadSession, events: list[Event]) -> list[Entry]:
     seqs = [event.seq for event in events if event.content_hash is not None]
     query = select(EventContent.seq, EventContent.text).where(EventContent.seq.in_(seqs))
-    texts = {seq: text for seq, text in session.execute(query)}  # noqa: C416
-    return [Entry(event, texts.get(event.seq)) for event in events]
+    contents = {seq: json.loads(text) for seq, text in session.execute(query)}
+    return [Entry(event, contents.get(event.seq)) for event in events]
 
 
 def actions(session: ReadSession) -> list[str]:

@@ -1,6 +1,7 @@
 """What is read from the database, by name. Nothing here changes anything."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -224,3 +225,11 @@ def evaluated(session: ReadSession, *, after: int) -> list[Screening]:
     """The next screenings that hold a verdict, quick checks too, with their answers, by number."""
     query = select(Screening).where(Screening.id > after, Screening.result.is_not(None)).order_by(Screening.id)
     return list(session.scalars(query.limit(EVALUATED_AT_ONCE).options(selectinload(Screening.answers))))
+
+
+def read_result(text: str) -> dict[str, Any]:
+    """A stored verdict as plain data. ValueError where it is none."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("no object")
+    return found

@@ -129,7 +129,7 @@ def told(entries: list[Entry], protocol: Protocol, names: Mapping[str, str]) -> 
 
 def _told(entry: Entry, protocol: Protocol, names: Mapping[str, str], erasure: Event | None) -> Told:
     event = entry.event
-    content: dict[str, Any] = json.loads(entry.content) if entry.content is not None else {}
+    content = entry.content or {}
     return Told(
         seq=event.seq,
         at=moment(event.at),
@@ -297,7 +297,8 @@ class Filters:
 @router.get("/audit")
 def trail(app: Parts, who: Auditor, request: Request) -> Response:
     """The entries of the audit trail, the newest first, by what is asked for."""
-    filters = Filters(*(request.query_params.get(name, "").strip() for name in Filters.__dataclass_fields__))
+    given = (request.query_params.get(name, "").strip() for name in Filters.__dataclass_fields__)
+    filters = Filters(*(text if text.isprintable() else "" for text in given))  # PostgreSQL looks no NUL up
     record_reading(app, who)
     errors: dict[str, str] = {}
     with app.database.read() as session:

@@ -1,6 +1,5 @@
 """Stored verdicts worked out again, from the answers, the dates and the version of the protocol that they rest on."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -42,7 +41,7 @@ def replay(database: Database) -> Iterator[Replayed]:
 def _difference(library: Library, prepared: dict[tuple[Any, ...], Published], screening: Screening) -> str:
     stored = str(screening.result)
     try:
-        published = _published(library, prepared, screening.protocol_id, json.loads(stored)["trial"])
+        published = _published(library, prepared, screening.protocol_id, queries.read_result(stored)["trial"])
         days = {name: getattr(screening, name) for name in ANCHORS}
         body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
         participant = published.read({**body, "answers": screening.raw_answers}, screening.as_of)
@@ -73,5 +72,5 @@ def _published(
 
 def _member(text: str, place: int) -> str:
     """The member of the JSON in which a place lies; its name, never its value."""
-    names = [name for name in json.loads(text) if 0 <= text.find(f'"{name}":') <= place]
+    names = [name for name in queries.read_result(text) if 0 <= text.find(f'"{name}":') <= place]
     return names[-1] if names else "its beginning"
