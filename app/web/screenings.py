@@ -602,13 +602,15 @@ def result(reference: str, app: Parts, who: Reader, request: Request) -> Respons
     """The verdict and everything that it rests on."""
     found = look(app, who, reference, request)
     check = found.check
-    view = present.result_view(check.published, check.published.evaluate(check.participant), check.change("result"))
+    verdict = check.published.evaluate(check.participant)
+    view = present.result_view(check.published, verdict, check.change("result"))
     return screening_page(
         app,
         request,
         found,
         "result.html",
         result=view,
+        outlook=present.outlook_view(check.published, verdict),
         note=_note(app, found, view),
         at=app.clock(),
         next_step=check.next_step("verdict"),
