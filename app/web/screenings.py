@@ -33,7 +33,7 @@ from app.web.access import need
 from app.web.deps import App
 from app.web.forms import DATE_PARTS, Fields, Form, read_dates, read_step
 from app.web.note import note
-from app.web.outcome import outcome
+from app.web.outcome import outcome, participant_of
 from app.web.pages import (
     Check,
     Parts,
@@ -48,7 +48,6 @@ from app.web.pages import (
     host_of,
     links_of,
     order_of,
-    participant_of,
     questions_of,
     step_context,
     step_way,
@@ -493,9 +492,7 @@ def _save(
 ) -> None:
     """Save answers and dates with what they come to. Raises Invalid where a reason is missing."""
     row, english = found.row, app.library.by_id(found.row.protocol_id)
-    days = {name: getattr(row, name) for name in ANCHORS} | dict(dates or {})
-    body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
-    participant = english.read({**body, "answers": {**row.raw_answers, **answers}}, row.as_of)
+    participant = participant_of(english, row, {**row.raw_answers, **answers}, dates)
     actions.answer_screening(
         session,
         screening=row,
