@@ -12,6 +12,7 @@ from app.rules.participant import Participant
 from app.rules.protocol import ADMISSION
 from app.rules.verdict import Verdict
 from app.store.models import Screening
+from app.store.queries import Kept
 from app.web.published import Published
 
 
@@ -31,7 +32,10 @@ def outcome(published: Published, participant: Participant) -> actions.Outcome:
 
 
 def participant_of(
-    published: Published, screening: Screening, raw: Mapping[str, Any], dates: Mapping[str, date | None] | None = None
+    published: Published,
+    screening: Screening | Kept,
+    raw: Mapping[str, Any],
+    dates: Mapping[str, date | None] | None = None,
 ) -> Participant:
     """The participant of a screening with these raw answers, and these dates in place of its own.
 

@@ -47,6 +47,7 @@ from app.web.deps import LANGUAGE_COOKIE, App, address_of, app_of, language_of
 from app.web.direct import Direct
 from app.web.forms import DATE_LABELS, DATE_PARTS, Fields, Form, in_words, is_filled, read_dates, read_step
 from app.web.note import note
+from app.web.outcome import participant_of
 from app.web.published import Published
 from app.web.render import gap, moment
 
@@ -208,13 +209,6 @@ def check_of(app: App, token: str, screening: Screening | queries.Kept, request:
     return Check(
         f"/checks/{token}", published, raw, participant, screening.expires_at, goal_of(request), order_of(request)
     )
-
-
-def participant_of(published: Published, screening: Screening | queries.Kept, raw: Mapping[str, Any]) -> Participant:
-    """The participant of a screening with these raw answers. Raises InvalidParticipant."""
-    days = {name: getattr(screening, name) for name in ANCHORS}
-    body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
-    return published.read({**body, "answers": raw}, screening.as_of)
 
 
 def load(app: App, token: str, request: Request) -> Check:

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from app import actions
 from app.access import Principal
+from app.actions.screenings import SubjectTaken
 from app.errors import Conflict, Forbidden, Invalid
 from app.lifecycle import CHANGE_REASONS, NEXT, REASONS, STATUS_WORDS, VERDICTS, needs_reason
 from app.rules import words
@@ -27,13 +28,12 @@ from app.rules.words import _, date_words
 from app.store import accounts, queries, screenings
 from app.store.db import ReadSession, WriteSession
 from app.store.models import Decision, Note, Screening
-from app.web import once, present
+from app.web import entry, once, present
 from app.web.access import need
 from app.web.deps import App
-from app.web.entry import prove_again
 from app.web.forms import DATE_PARTS, Fields, Form, read_dates, read_step
 from app.web.note import note
-from app.web.outcome import outcome
+from app.web.outcome import outcome, participant_of
 from app.web.pages import (
     Check,
     Parts,
@@ -48,7 +48,6 @@ from app.web.pages import (
     host_of,
     links_of,
     order_of,
-    participant_of,
     questions_of,
     step_context,
     step_way,
@@ -175,7 +174,7 @@ def begin(app: Parts, who: Writer, posted: Posted, request: Request) -> Response
     except Invalid as error:
         found = {field: _("Subject code {complaint}", complaint=_(text)) for field, text in error.complaints}
         return new_page(app, who, request, typed, found, 422)
-    except Conflict:
+    except SubjectTaken:
         told = _("Your site has a screening with this subject code already; open that one, or give another code")
         return new_page(app, who, request, typed, {"subject_code": told}, 409)
 
@@ -489,9 +488,7 @@ def _save(
 ) -> None:
     """Save answers and dates with what they come to. Raises Invalid where a reason is missing."""
     row, english = found.row, app.library.by_id(found.row.protocol_id)
-    days = {name: getattr(row, name) for name in ANCHORS} | dict(dates or {})
-    body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
-    participant = english.read({**body, "answers": {**row.raw_answers, **answers}}, row.as_of)
+    participant = participant_of(english, row, {**row.raw_answers, **answers}, dates)
     actions.answer_screening(
         session,
         screening=row,
@@ -598,13 +595,15 @@ def result(reference: str, app: Parts, who: Reader, request: Request) -> Respons
     """The verdict and everything that it rests on."""
     found = look(app, who, reference, request)
     check = found.check
-    view = present.result_view(check.published, check.published.evaluate(check.participant), check.change("result"))
+    verdict = check.published.evaluate(check.participant)
+    view = present.result_view(check.published, verdict, check.change("result"))
     return screening_page(
         app,
         request,
         found,
         "result.html",
         result=view,
+        outlook=present.outlook_view(check.published, verdict),
         note=_note(app, found, view),
         at=app.clock(),
         next_step=check.next_step("verdict"),
@@ -654,9 +653,18 @@ def sign(reference: str, app: Parts, who: Physician, posted: Posted, request: Re
     """Sign: the verdict is confirmed, or overridden with a reason; who signs proves anew who it is."""
     typed = {name: posted.get(name, [""])[0] for name in ("meaning", "verdict", "reason")}
     version = version_of(posted)
-    if not prove_again(app, request, who, posted.get("password", [""])[0], posted.get("code", [""])[0]):
+    token = entry.prove_again(app, request, who, posted.get("password", [""])[0], posted.get("code", [""])[0])
+    if token is None:
         told = _("The password or the code is wrong, or the code was used already")
         return sign_page(app, request, look(app, who, reference, request), typed, {"password": told}, 422)
+    response = _signed(app, who, reference, request, typed, version)
+    entry.keep_session(response, request, token)
+    return response
+
+
+def _signed(
+    app: App, who: Principal, reference: str, request: Request, typed: Mapping[str, str], version: int
+) -> Response:
     try:
         with app.database.write() as session:
             row = screenings.screening(session, reference=reference, sites=who.sites("screening:confirm"))

@@ -126,7 +126,7 @@ def test_P26_another_sites_screening_is_as_if_it_were_not_there(desk: Desk) -> N
 def test_answers_are_saved_with_who_and_what_they_come_to(desk: Desk) -> None:
     base = desk.begin()
     answered = desk.fill(f"{base}/{ABOUT}", desk.ada, {
-        "country": "DE", "age_years": "54", "sex": "female", "weight_kg": "68", "do": "continue",
+        "country": "FR", "age_years": "54", "sex": "female", "weight_kg": "68", "do": "continue",
     })  # fmt: skip
     assert answered.status_code == 303
     row = desk.row(base)
@@ -135,7 +135,7 @@ def test_answers_are_saved_with_who_and_what_they_come_to(desk: Desk) -> None:
     assert (row.status, row.verdict) == ("pre_screening", "undetermined")
     desk.fill(f"{base}/questions/qtcf_ms", desk.ada, {"qtcf_ms": "490", "do": "continue"})
     row = desk.row(base)
-    assert (row.status, [reason.code for reason in row.reasons]) == ("excluded", ["E2"])
+    assert (row.status, [reason.code for reason in row.reasons]) == ("excluded", ["E13"])
 
 
 def test_P23_a_changed_answer_is_saved_with_a_reason_only(desk: Desk) -> None:
