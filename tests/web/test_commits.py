@@ -11,7 +11,7 @@ import httpx
 import pyotp
 import pytest
 from declared import DECLARED, PASSWORD, Entry, written
-from people import begin, give_key, hire, site_ids
+from people import Person, begin, give_key, hire, site_ids
 from serving import NOW, Client, settings
 from sqlalchemy import Connection, event, select
 from sqlalchemy.engine import URL
@@ -58,6 +58,8 @@ class Desk:
             account.password_hash = credentials.hash_password(PASSWORD)
             account.totp_secret = credentials.sealed(vault(self.app.state.parts), self.seed, NOW)
             account.totp_step = None
+            token = actions.begin_login(session, account=account, at=NOW, hours=12, proved_at=NOW)
+        self.doctor = Person(self.doctor.principal, {"login": token})  # a proof renews the session's token
         self.reference = begin(self.database, self.doctor, self.site, f"US01-{self.number}", NOW)
         with self.database.write() as session:
             found = screenings.screening(session, reference=self.reference, sites=None)
