@@ -24,6 +24,7 @@ from app.errors import Forbidden, NotSignedIn
 from app.store import accounts
 from app.store.queries import token_hash
 from app.web.deps import App, app_of
+from app.web.viewing import if_it_can_be_written
 
 SECURE_COOKIE = "__Host-login"
 PLAIN_COOKIE = "login"  # over plain HTTP, which is for this machine alone
@@ -86,7 +87,8 @@ def person(app: App, request: Request) -> Principal:
     if found.proved_at is None:
         raise NotSignedIn("the second factor is missing")
     if (at - found.seen_at).total_seconds() >= SEEN_SECONDS:
-        with app.database.write() as session:  # of the record nothing is changed by this
+        said = f"that {found.principal.actor} was here"
+        with if_it_can_be_written(said), app.database.write() as session:  # of the record nothing is changed by this
             actions.see_login(session, token_hash=found.token_hash, at=at)
     return found.principal
 
@@ -103,7 +105,7 @@ def program(app: App, request: Request) -> Principal:
     if scheme.lower() != "bearer" or key is None or not fits or key.revoked_at is not None or key.expires_at <= at:
         raise NotSignedIn("no such key")
     if key.used_at is None or (at - key.used_at).total_seconds() >= SEEN_SECONDS:
-        with app.database.write() as session:
+        with if_it_can_be_written(f"a use of key {key.id}"), app.database.write() as session:
             actions.see_key(session, key_id=key.id, at=at)
     return accounts.program_of(key)
 

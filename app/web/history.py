@@ -14,7 +14,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app import actions
 from app.access import EVERYWHERE, Principal, Sites
 from app.errors import Forbidden, Invalid
 from app.lifecycle import CHANGE_REASONS, REASONS, STATUS_WORDS
@@ -24,17 +23,17 @@ from app.rules.facts import Dates, Refusal
 from app.rules.participant import read_answer
 from app.rules.protocol import Protocol
 from app.rules.words import N_, _, current, date_words
-from app.store import audit, queries, screenings
+from app.store import audit, screenings
 from app.store.audit import Entry
 from app.store.db import ReadSession
 from app.store.models import Event
 from app.web.access import need, signed_in
-from app.web.deps import App
 from app.web.forms import DATE_LABELS
 from app.web.pages import Parts
 from app.web.render import moment
-from app.web.screenings import ERASURE_WORDS, VIEWED_AGAIN
+from app.web.screenings import ERASURE_WORDS
 from app.web.site import site_page
+from app.web.viewing import record_reading, record_view
 
 router = APIRouter()
 Auditor = Annotated[Principal, need("audit:read")]
@@ -75,12 +74,7 @@ def history(reference: str, app: Parts, who: Annotated[Principal, signed_in], re
     """All that was done with a screening, the newest first: for its site, and for auditors."""
     with app.database.read() as session:
         row = screenings.screening(session, reference=reference, sites=readable(who))
-    at = app.clock()
-    with app.database.read() as session:
-        seen = queries.was_recorded(session, row, who.actor, "screening.viewed", at - VIEWED_AGAIN)
-    if not seen:
-        with app.database.write() as session:
-            actions.view_screening(session, screening_id=row.id, site_id=row.site_id, at=at, who=who)
+    record_view(app, row, who)
     published = app.library.in_language(row.protocol_id, current().language)
     with app.database.read() as session:
         entries = audit.history(session, row.id)
@@ -347,17 +341,6 @@ def verify(app: Parts, who: Auditor, request: Request) -> Response:
     return site_page(app, request, who, "audit_verify.html", 422 if errors else 200, **shown)
 
 
-def record_reading(app: App, who: Principal) -> None:
-    """Record that somebody reads the audit trail, once in a while."""
-    at, account = app.clock(), who.account_id or 0
-    with app.database.read() as session:
-        subject: dict[str, Any] = {"subject_type": "account", "subject_id": account, "since": at - VIEWED_AGAIN}
-        seen = audit.was_recorded(session, actor=who.actor, action="audit.read", **subject)
-    if not seen:
-        with app.database.write() as session:
-            actions.read_audit(session, at=at, who=who)
-
-
 def _wanted(session: ReadSession, filters: Filters, errors: dict[str, str]) -> audit.Wanted:
     since, until = _moment(filters, "since", errors), _moment(filters, "until", errors)
     subject_id = audit.screening_id(session, filters.subject) if filters.subject else None
@@ -414,6 +397,8 @@ def _line(
     subject = code or f"{event.subject_type} {event.subject_id}"
     if event.subject_type == "account":
         subject = accounts.get(subject, subject)
+    if event.subject_type == "event":
+        subject = _("entry {number}", number=event.subject_id)
     return Line(
         seq=event.seq,
         at=moment(event.at),

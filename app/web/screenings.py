@@ -7,7 +7,7 @@ needs a reason, a form that is out of date is shown again with what stands now, 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -57,10 +57,10 @@ from app.web.pages import (
 from app.web.published import Published
 from app.web.render import moment
 from app.web.site import site_page
+from app.web.viewing import record_view
 
 router = APIRouter(prefix="/screenings")
 SOURCE = "typed"
-VIEWED_AGAIN = timedelta(minutes=15)
 
 Reader = Annotated[Principal, need("screening:read")]
 Writer = Annotated[Principal, need("screening:write")]
@@ -94,13 +94,9 @@ def opened(app: App, who: Principal, row: Screening, request: Request) -> Opened
 
 def look(app: App, who: Principal, reference: str, request: Request) -> Opened:
     """Open a screening to look at it, which is recorded once in a while. NotFound, also where it is another site's."""
-    sites, at = who.sites("screening:read"), app.clock()
     with app.database.read() as session:
-        row = screenings.screening(session, reference=reference, sites=sites)
-        seen = queries.was_recorded(session, row, who.actor, "screening.viewed", at - VIEWED_AGAIN)
-    if not seen:
-        with app.database.write() as session:
-            actions.view_screening(session, screening_id=row.id, site_id=row.site_id, at=at, who=who)
+        row = screenings.screening(session, reference=reference, sites=who.sites("screening:read"))
+    record_view(app, row, who)
     return opened(app, who, row, request)
 
 

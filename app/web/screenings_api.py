@@ -7,10 +7,9 @@ under a verdict is a physician's, given in the browser, never a program's.
 
 import base64
 import binascii
-import logging
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -22,11 +21,11 @@ from starlette.responses import Response
 from app import actions
 from app.access import Principal, Sites
 from app.actions.screenings import SubjectTaken
-from app.errors import Conflict, Invalid, Unavailable
+from app.errors import Conflict, Invalid
 from app.lifecycle import STATUSES, VERDICTS
 from app.rules.participant import InvalidParticipant
 from app.rules.report import dumps
-from app.store import queries, screenings
+from app.store import screenings
 from app.store.db import WriteSession
 from app.store.models import Screening
 from app.web import once, openapi
@@ -39,9 +38,9 @@ from app.web.openapi import Reference
 from app.web.outcome import outcome, participant_of
 from app.web.rates import Metered
 from app.web.screening_json import Answers, Move, listed_plain, read_answers, read_move, read_new, shown
+from app.web.viewing import record_view
 
 router = APIRouter(prefix="/api/v1/screenings", tags=["screenings"], route_class=Metered)
-log = logging.getLogger("prescreen")
 JSON = "application/json"
 ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})(?:\.[0-9]{1,9})?"')
 MOMENT = re.compile(r"(?:19|20|21)\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -49,7 +48,6 @@ SIGNED_BY_PEOPLE = (
     "A verdict is confirmed or overridden by a physician of the site, who signs in and proves it again in the browser. "
     "No key can do that."
 )
-VIEWED_AGAIN = timedelta(minutes=15)
 STALE = "The screening was changed since. Look at both, then decide."
 
 
@@ -158,7 +156,7 @@ def read(who: Reader, reference: Reference, request: Request) -> Response:
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
         return Response(status_code=304, headers={"ETag": etag})
-    _viewed(app, screening, who)
+    record_view(app, screening, who)
     return Response(content, headers={"ETag": etag}, media_type=JSON)
 
 
@@ -176,22 +174,8 @@ def following(
         screening = screenings.screening(session, reference=reference, sites=sites)
     published = app.library.by_id(screening.protocol_id)
     participant = participant_of(published, screening, screening.raw_answers)
-    _viewed(app, screening, who)
+    record_view(app, screening, who)
     return Response(stepped(published, participant, goal, order), media_type=JSON)
-
-
-def _viewed(app: App, screening: Screening, who: Principal) -> None:
-    """Record who looked, once in a while. Where nothing can be written just now, reading goes on, as our log says."""
-    at = app.clock()
-    try:
-        with app.database.read() as session:
-            if queries.was_recorded(session, screening, who.actor, "screening.viewed", at - VIEWED_AGAIN):
-                return
-        with app.database.write() as session:
-            identity, site_id = screening.id, screening.site_id
-            actions.view_screening(session, screening_id=identity, site_id=site_id, at=at, who=who)
-    except Unavailable:
-        log.warning("a view of a screening by %s could not be recorded", who.actor)
 
 
 # WRITING

@@ -25,13 +25,14 @@ from sqlalchemy.engine import URL
 from app import actions
 from app.main import NCT_ID, create_app
 from app.rules.protocol import Protocol
-from app.settings import Settings
+from app.settings import Settings, secret
 from app.store import migrate, queries
 from app.store.db import Database
 from app.trials import BUILT_IN, read_trial
 from app.trials.translations import read_translations
 
 ROOT = Path(__file__).parents[2]
+KEY = "5b" * 32  # the installation's key
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DESK, PHONE, NARROW = 1280, 360, 320
 HOW_TO_GET_ONE = "playwright install --only-shell chromium (or: apt-get install chromium)"
@@ -105,7 +106,9 @@ class Server:
 def serve(folder: Path) -> Iterator[Server]:
     """The application with the built-in trial on a new database, behind a real HTTP server on a free port."""
     url = URL.create("sqlite", database=str(folder / "prescreen.sqlite3"))
-    database = Database(url)
+    shown = url.render_as_string(hide_password=False)
+    settings = Settings.from_environment({"PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY})
+    database = Database(url, secret(settings, "audit"))
     migrate.upgrade(database.engine)
     trial, protocol = read_trial()
     with database.write() as session:
@@ -113,7 +116,6 @@ def serve(folder: Path) -> Iterator[Server]:
         for translation in read_translations(BUILT_IN, protocol):
             actions.translate_trial(session, nct_id=NCT_ID, translation=translation, at=NOW, actor="test")
     clock = Clock()
-    settings = Settings.from_environment({"PRESCREEN_DATABASE_URL": url.render_as_string(hide_password=False)})
     app = create_app(settings, clock, strict_templates=True)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -96,3 +96,15 @@ def new_database(server: URL, name: str) -> URL:
 def address(server: Any) -> URL:
     """Where a server of one's own is."""
     return parse_database_url(server.get_uri())
+
+
+def stop_at_once(server: Any) -> None:
+    """Stop a server of one's own without a checkpoint, as a crash does: its next start recovers."""
+    process = server.get_postmaster_info().process
+    process.send_signal(signal.SIGQUIT)
+    process.wait(30)
+
+
+def start_again(server: Any) -> None:
+    """Start a server that was stopped, and wait until it takes connections."""
+    server.ensure_postgres_running()
