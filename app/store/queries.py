@@ -146,13 +146,6 @@ def site_names(session: ReadSession, nct_id: str, sites: Sites) -> list[SiteName
     return [SiteName(*row) for row in session.execute(query.order_by(SiteRow.position))]
 
 
-def was_recorded(session: ReadSession, screening: Screening, actor: str, action: str, since: datetime) -> bool:
-    """Whether somebody did something with a screening since then."""
-    about = Event.subject_type == "screening", Event.subject_id == screening.id
-    query = select(Event.seq).where(*about, Event.actor == actor, Event.action == action, Event.at > since).limit(1)
-    return session.scalar(query) is not None
-
-
 def token_hash(token: str) -> str:
     """What is kept of a token. It has 256 random bits, so a fast hash without salt is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

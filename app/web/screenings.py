@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from app import actions
 from app.access import Principal
 from app.actions.screenings import SubjectTaken
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, PrescreenError
 from app.lifecycle import CHANGE_REASONS, NEXT, REASONS, STATUS_WORDS, VERDICTS, needs_reason
 from app.rules import words
 from app.rules.calendar import read_date
@@ -28,7 +28,7 @@ from app.rules.words import _, date_words
 from app.store import accounts, queries, screenings
 from app.store.db import ReadSession, WriteSession
 from app.store.models import Decision, Note, Screening
-from app.web import entry, once, present
+from app.web import entry, errors, once, present
 from app.web.access import need
 from app.web.deps import App
 from app.web.forms import DATE_PARTS, Fields, Form, read_dates, read_step
@@ -657,7 +657,10 @@ def sign(reference: str, app: Parts, who: Physician, posted: Posted, request: Re
     if token is None:
         told = _("The password or the code is wrong, or the code was used already")
         return sign_page(app, request, look(app, who, reference, request), typed, {"password": told}, 422)
-    response = _signed(app, who, reference, request, typed, version)
+    try:
+        response = _signed(app, who, reference, request, typed, version)
+    except PrescreenError as error:  # whatever comes of it, the session goes on under its new token
+        response = errors.answered(request, error)
     entry.keep_session(response, request, token)
     return response
 

@@ -12,7 +12,7 @@ from typing import Final
 from app import actions
 from app.access import Principal
 from app.errors import Unavailable
-from app.store import audit, queries
+from app.store import audit
 from app.store.models import Screening
 from app.web.deps import App
 
@@ -33,7 +33,14 @@ def record_view(app: App, screening: Screening, who: Principal) -> None:
     """Record that somebody looked at a screening."""
     at, identity, site_id = app.clock(), screening.id, screening.site_id
     with app.database.read() as session:
-        if queries.was_recorded(session, screening, who.actor, "screening.viewed", at - AGAIN):
+        if audit.was_recorded(
+            session,
+            actor=who.actor,
+            action="screening.viewed",
+            subject_type="screening",
+            subject_id=identity,
+            since=at - AGAIN,
+        ):
             return
     with if_it_can_be_written(f"a view of screening {identity} by {who.actor}"), app.database.write() as session:
         actions.view_screening(session, screening_id=identity, site_id=site_id, at=at, who=who)

@@ -382,7 +382,7 @@ def test_description(api: Client) -> None:
         assert set(question) >= QUESTION_KEYS
         assert question["section"] in {section["key"] for section in plain["sections"]}
         assert question["can_change"] in ("fixed", "repeat", "time")
-        assert {"decides", "burden", "source"} == set(question["asking"])
+        assert {"decides", "burden", "source", "likely"} == set(question["asking"])
     calculators = {question["fact"]: question["calculator"] for question in plain["questions"]}
     assert {fact: name for fact, name in calculators.items() if name} == {
         "qtcf_ms": "qtcf",

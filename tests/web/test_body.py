@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -116,7 +117,8 @@ def test_P33_values_that_no_fact_takes(api: Client, fact: str, value: object) ->
         assert response.status_code == 422, response.text
         errors = response.json()["errors"]
         assert len(errors) == 1
-        assert errors[0]["fact"] == fact.encode(errors="replace").decode()[:80]
+        is_name = re.fullmatch("[A-Za-z0-9_.-]+", fact)  # what is none may be a text that somebody typed
+        assert errors[0]["fact"] == (fact[:80] if is_name else "a key that is no name")
 
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "1e400", "1" + "0" * 400, "1E+309", "0.0000001e400"])
