@@ -4,15 +4,43 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from sqlalchemy.engine import URL
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `serving`, which the tests of this folder share
 
 from people import give_key, site_ids
 from serving import NOW, TOKEN, Client, Live, load_built_in, serving
+
+from app.web import render
+
+
+class Compiled(BytecodeCache):
+    """Templates that were compiled once, for all applications of a process."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """Most tests make an application of their own, and compiling its templates takes longer than the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "Environment", partial(Environment, bytecode_cache=Compiled()))
+        yield
+
 
 from app.store.db import Database
 
