@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `serving`, which the tests
 from people import give_key, site_ids
 from serving import NOW, TOKEN, Client, Live, load_built_in, serving
 
+from app.store.db import Database
 from app.web import render
 
 
@@ -40,9 +41,6 @@ def _compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(render, "Environment", partial(Environment, bytecode_cache=Compiled()))
         yield
-
-
-from app.store.db import Database
 
 
 @pytest.fixture(scope="session")
