@@ -131,7 +131,10 @@ class Board:
             return Block(rule, (), (), mask, is_wide=True)
 
     def _reasons(self, criterion: Criterion, cohort: Cohort | None) -> Iterator[Reason]:
-        """One for a criterion, two for a review point: it is raised also where nobody knows whether it applies."""
+        """One for a criterion, two for a review point: it is raised also where nobody knows whether it applies.
+
+        There only that its rule holds makes a difference; that it does not leaves the point as open as before.
+        """
         evidence = self.evidence
         mask = evidence.mask(reads(self.protocol, rules_of(criterion, cohort)))
 
@@ -144,7 +147,7 @@ class Board:
                 return
             scope, holds = criterion.scope or Always(True), known(criterion.rule)
             outside, applies = (evidence.ways(scope, truth, cohort) for truth in (False, True))
-            yield Reason(either([outside, holds]), mask)
+            yield Reason(either([outside, evidence.ways(criterion.rule, True, cohort)]), mask)
             yield Reason(either([outside, evidence.together([applies, holds])]), mask)
         except TooMany:
             yield Reason((), mask, is_wide=True)

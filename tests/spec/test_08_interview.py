@@ -549,14 +549,11 @@ def test_what_is_left_of_a_reason() -> None:
         assert len(seen.grounds.left(0, seen.known, seen.open)) == count, answers
 
 
-def test_how_many_answers_it_takes_to_exclude() -> None:
-    """Beside one question, at the least; bits tell which question they are of."""
+def test_bits_tell_which_question_they_are_of() -> None:
     seen = looked(write(FACTS, {"E1": {"all": [A, B, C]}, "E2": {"all": [A, B]}, "E3": C}), {})
     masks = [seen.evidence.mask([key]) for key in "abc"]
-    assert [seen.beside(mask) for mask in masks] == [1, 1, 0]
     assert [seen.grounds.slot(mask) for mask in masks] == [0, 1, 2]
     assert seen.grounds.slot(masks[2] | masks[1]) == 1
-    assert [seen.grounds.count(bits) for bits in (0, masks[0], masks[0] | masks[2])] == [0, 1, 2]
 
 
 def test_what_the_search_found_is_kept() -> None:

@@ -1,14 +1,13 @@
 """13. Edit checks: answers that hardly go together raise a query; it changes no verdict."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from authoring import TODAY, Plain, body, choice, plain, table
 
-from app.rules import edit_checks, explain
+from app.rules import explain
 from app.rules.codec import content_hash, protocol_from_plain, protocol_to_plain
-from app.rules.edit_checks import EditChecks, Raised, raised
+from app.rules.edit_checks import Raised, raised
 from app.rules.evaluate import Context, decide
 from app.rules.participant import read_participant
 from app.rules.protocol import EditCheck, InvalidProtocol, Protocol
@@ -198,30 +197,6 @@ def test_one_engine_raises_what_a_new_one_would() -> None:
             found = evaluator.queries(participant)
             assert [query.code for query in found] == codes, answers
             assert found == raised(protocol, evaluator.world(participant)) == evaluator.evaluate(participant).queries
-
-
-def test_what_was_decided_is_not_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what holds an interval against an age is not decided at all where the interval is not known."""
-    protocol = write(SCALES["rule"], MONTHS, {"all": [YEARS, {"yes": "pregnant"}]})
-    checks = EditChecks(protocol, 10)
-    assert checks.rules == (protocol.edit_checks[0].rule,)
-    decided: list[Any] = []
-    monkeypatch.setattr(edit_checks, "decide", lambda rule, context: decided.append(rule) or decide(rule, context))
-
-    def queries(traits: int, answers: Plain) -> list[str]:
-        decided.clear()
-        world = Evaluator(protocol).world(read_participant(protocol, body(answers), TODAY))
-        return [query.code for query in checks.raised(traits, world)]
-
-    scales, long = {"ecog": 0, "karnofsky": 40}, {"age": 2, "remission": 40}
-    assert (queries(1, scales), bool(decided)) == (["Q1"], True)
-    assert (queries(1, scales), decided) == (["Q1"], [])
-    assert (queries(2, {"age": 2}), decided) == ([], [protocol.edit_checks[0].rule])
-    assert (queries(2, {"age": 2, "pregnant": True}), decided) == ([], [])
-    assert (queries(2, long), bool(decided)) == (["Q2"], True)
-    assert (queries(2, long), decided) == (["Q2"], [])
-    assert (queries(2, long | {"remission": 10}), decided) == ([], [protocol.edit_checks[1].rule])
-    assert (queries(2, long | {"remission": 10}), decided) == ([], [])
 
 
 # WHAT FOLLOWS FROM IT
