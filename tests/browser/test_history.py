@@ -29,7 +29,7 @@ class Told:
 
     def __init__(self, server: Server) -> None:
         self.server, self.library = server, Library(server.database)
-        site = site_ids(server.database)[0]
+        site = site_ids(server.database)[4]
         self.ada = hire(server.database, "ada.told", ("coordinator", site), at=NOW)
         self.dora = hire(server.database, "dora.told", ("physician", site), at=NOW)
         self.max = hire(server.database, "max.told", ("auditor", None), at=NOW)
