@@ -301,7 +301,7 @@ def _site_id(session: ReadSession, number: str | None) -> int | None:
     """The site with this number; None where none is asked for. Invalid."""
     if number is None:
         return None
-    by_number = {site.number: site.id for site in accounts.sites(session, NCT_ID)}
+    by_number = {site.number: site.id for site in queries.site_names(session, NCT_ID)}
     if number not in by_number:
         raise Invalid([("site", f"must be one of the trial's: {', '.join(by_number)}")])
     return by_number[number]

@@ -19,7 +19,6 @@ from app.store.models import (
     LoginFailure,
     RecoveryCode,
     SiteRow,
-    TrialRow,
 )
 from app.store.queries import token_hash
 
@@ -194,23 +193,6 @@ def recovery_codes_left(session: ReadSession, account_id: int) -> int:
 
 
 # SITES AND KEYS
-
-
-class SiteName(NamedTuple):
-    """A site as people choose it."""
-
-    id: int
-    number: str
-    name: str
-    city: str
-    country: str
-
-
-def sites(session: ReadSession, nct_id: str) -> list[SiteName]:
-    """The sites of a trial, in the order of the record."""
-    columns = SiteRow.id, SiteRow.number, SiteRow.name, SiteRow.city, SiteRow.country
-    query = select(*columns).join(TrialRow).where(TrialRow.nct_id == nct_id).order_by(SiteRow.position)
-    return [SiteName(*row) for row in session.execute(query)]
 
 
 def has_site(session: ReadSession, site_id: int) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from app.errors import Invalid
 from app.store import chain
 from app.store.db import ReadSession
-from app.store.models import Account, ApiKey, Base, Event, EventContent, Screening, SiteRow
+from app.store.models import Account, ApiKey, Base, Event, EventContent, Screening
 
 STREAMED = 1_000
 REDACTED = "event.redacted"
@@ -273,12 +273,6 @@ def screening_id(session: ReadSession, text: str) -> int | None:
         return None
     named = or_(Screening.subject_code == text.upper(), Screening.reference == text)
     return session.scalar(select(func.max(Screening.id)).where(Screening.kind == "site", named))
-
-
-def sites(session: ReadSession) -> dict[int, str]:
-    """All sites by id, each by its number and name."""
-    query = select(SiteRow.id, SiteRow.number, SiteRow.name, SiteRow.city).order_by(SiteRow.position)
-    return {one: " ".join(filter(None, (number, name or city))) for one, number, name, city in session.execute(query)}
 
 
 def people(session: ReadSession) -> list[tuple[str, str]]:

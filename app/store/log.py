@@ -18,7 +18,7 @@ from app.access import EVERYWHERE, Sites
 from app.errors import Invalid, NotFound
 from app.lifecycle import BY_VERDICT, WAITING
 from app.store.db import ReadSession
-from app.store.models import Account, Screening, ScreeningReason, SiteRow, Tally, TrialRow
+from app.store.models import Account, Screening, ScreeningReason, Tally
 from app.store.queries import token_hash
 from app.store.screenings import scoped
 
@@ -26,24 +26,6 @@ PAGE: Final = 50
 BATCH: Final = 1_000
 Sort = Literal["updated", "begun", "oldest", "subject", "look_again"]
 NOBODY: Final = "nobody"
-
-
-class Place(NamedTuple):
-    """A site, as people tell it from others."""
-
-    id: int
-    number: str
-    name: str
-    city: str
-
-
-def places(session: ReadSession, nct_id: str, sites: Sites) -> list[Place]:
-    """The sites of a trial that are among these, in the order of the record."""
-    query = select(SiteRow.id, SiteRow.number, SiteRow.name, SiteRow.city).join(
-        TrialRow, TrialRow.id == SiteRow.trial_id
-    )
-    rows = session.execute(query.where(TrialRow.nct_id == nct_id).order_by(SiteRow.position))
-    return [Place(*row) for row in rows if sites is EVERYWHERE or row.id in sites]
 
 
 # LISTS

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import selectinload
 
 from app.access import EVERYWHERE, Sites
 from app.errors import NotFound
 from app.rules.protocol import Protocol
 from app.store.db import Database, ReadSession, is_writing
-from app.store.models import Answer, Event, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
+from app.store.models import Answer, ProtocolRow, Screening, SiteRow, TranslationRow, TrialRow, raw_answer
 from app.store.rows import R, from_rows
 from app.trials import Site, Trial
 
@@ -131,16 +131,18 @@ def _site(row: SiteRow) -> Site:
 
 
 class SiteName(NamedTuple):
-    """A site as its people call it."""
+    """A site, as people tell it from others."""
 
     id: int
     number: str
     name: str
+    city: str
 
 
-def site_names(session: ReadSession, nct_id: str, sites: Sites) -> list[SiteName]:
-    """Those of the trial's sites that are asked for, in its order."""
-    query = select(SiteRow.id, SiteRow.number, SiteRow.name).join(TrialRow).where(TrialRow.nct_id == nct_id)
+def site_names(session: ReadSession, nct_id: str, sites: Sites = EVERYWHERE) -> list[SiteName]:
+    """Those of the trial's sites that are asked for, in the order of the record."""
+    columns = SiteRow.id, SiteRow.number, SiteRow.name, SiteRow.city
+    query = select(*columns).join(TrialRow).where(TrialRow.nct_id == nct_id)
     if sites is not EVERYWHERE:
         query = query.where(SiteRow.id.in_(sorted(sites)))
     return [SiteName(*row) for row in session.execute(query.order_by(SiteRow.position))]
@@ -186,11 +188,6 @@ def _kept(rows: Sequence[Sequence[Any]]) -> Kept:
     protocol_id, expires_at, as_of, consent_date, first_dose_date, *_ = rows[0]
     answers = {fact: raw_answer(value) for *_, fact, value in rows if fact is not None}
     return Kept(protocol_id, expires_at, as_of, consent_date, first_dose_date, answers)
-
-
-def last_event(session: ReadSession) -> int:
-    """The number of the audit trail's last event; 0 where there is none."""
-    return session.scalar(select(func.max(Event.seq))) or 0
 
 
 def screening(session: ReadSession, *, token: str, at: datetime) -> Screening:

@@ -19,7 +19,7 @@ from app import actions, credentials
 from app.access import Principal, Role
 from app.errors import NotFound, NotSignedIn
 from app.rules.words import N_, _, joined
-from app.store import accounts
+from app.store import accounts, queries
 from app.store.models import Account, Grant, Login
 from app.store.queries import token_hash
 from app.web import entry
@@ -332,7 +332,7 @@ def account_view(app: App, who: Principal, request: Request) -> AccountView:
     idle = timedelta(minutes=app.settings.idle_minutes)
     with app.database.read() as session:
         own = accounts.account(session, who.account_id or 0)
-        sites = {site.id: site for site in accounts.sites(session, app.nct_id)}
+        sites = {site.id: site for site in queries.site_names(session, app.nct_id)}
         sessions = accounts.logins(session, account_id=own.id, at=app.clock(), idle=idle)
         left = accounts.recovery_codes_left(session, own.id)
     this = token_hash(entry.token_of(request))
@@ -355,14 +355,14 @@ def session_view(login: Login, this: str) -> SessionView:
     return SessionView(login.token_hash[:16], browser, login.address, login.seen_at, login.created_at, is_this)
 
 
-def role_words(grant: Grant, sites: Mapping[int, accounts.SiteName]) -> str:
+def role_words(grant: Grant, sites: Mapping[int, queries.SiteName]) -> str:
     """A role and where it holds."""
     role = _(ROLE_WORDS[grant.role])  # type: ignore[index]
     site = sites.get(grant.site_id or 0)
     return role if site is None else _("{role} at {site}", role=role, site=site_words(site))
 
 
-def site_words(site: accounts.SiteName) -> str:
+def site_words(site: queries.SiteName) -> str:
     """A site in one line: its number, and what it is called."""
     named = [word for word in (site.name, site.city) if word]
     return f"{site.number}, {joined('{first}, {next}', named)}" if named else site.number

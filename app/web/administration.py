@@ -14,12 +14,12 @@ from app.access import API_SCOPES, SITE_ROLES, Principal, Role
 from app.actions.accounts import check_person
 from app.errors import Conflict, Invalid
 from app.rules.words import N_, _
-from app.store import accounts
+from app.store import accounts, queries
 from app.store.db import ReadSession
 from app.store.models import Account, ApiKey
 from app.web.access import need
 from app.web.accounts import ROLE_WORDS, field, role_words, shown, site_words
-from app.web.deps import App
+from app.web.deps import App, own_address
 from app.web.forms import Fields
 from app.web.pages import Parts, Posted
 
@@ -73,13 +73,13 @@ def people(app: Parts, who: Administrator, request: Request) -> Response:
 
 def person_views(app: App, session: ReadSession, people: list[Account]) -> list[PersonView]:
     """People as the list shows them."""
-    sites = {site.id: site for site in accounts.sites(session, app.nct_id)}
+    sites = {site.id: site for site in queries.site_names(session, app.nct_id)}
     seen, invited = accounts.last_seen(session), accounts.open_invitations(session, app.clock())
     return [person_view(one, sites, seen.get(one.id), invited.get(one.id)) for one in people]
 
 
 def person_view(
-    account: Account, sites: Mapping[int, accounts.SiteName], seen_at: datetime | None, invited_until: datetime | None
+    account: Account, sites: Mapping[int, queries.SiteName], seen_at: datetime | None, invited_until: datetime | None
 ) -> PersonView:
     """Somebody in words."""
     can_enter = account.password_hash is not None or account.issuer is not None
@@ -111,7 +111,7 @@ def new_person_page(
 def role_choices(app: App) -> dict[str, object]:
     """The roles and sites that can be chosen."""
     with app.database.read() as session:
-        sites = [(str(site.id), site_words(site)) for site in accounts.sites(session, app.nct_id)]
+        sites = [(str(site.id), site_words(site)) for site in queries.site_names(session, app.nct_id)]
     return {"roles": [(role, _(words)) for role, words in ROLE_WORDS.items()], "sites": sites}
 
 
@@ -119,7 +119,7 @@ def chosen_role(app: App, posted: Fields, wrong: Sequence[tuple[str, str]] = ())
     """The role and the site that were chosen. Invalid, which also says what else is wrong."""
     role, site = field(posted, "role"), field(posted, "site")
     with app.database.read() as session:
-        known = {str(one.id): one.id for one in accounts.sites(session, app.nct_id)}
+        known = {str(one.id): one.id for one in queries.site_names(session, app.nct_id)}
     if role not in ROLE_WORDS:
         raise Invalid([*wrong, ("role", "must be a role")])
     if (role in SITE_ROLES) != bool(site) or (site and site not in known):
@@ -150,7 +150,7 @@ def invite(app: Parts, who: Administrator, posted: Posted, request: Request) -> 
 
 def link_page(app: App, request: Request, account: Account, token: str) -> Response:
     """A one-time link, shown this once."""
-    base = app.settings.base_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+    base = own_address(app, request)
     is_new = account.password_hash is None and account.issuer is None
     lasts = actions.INVITED_FOR if is_new else actions.RESET_FOR
     context = {"link": f"{base}/invite/{token}", "until": app.clock() + lasts, "is_new": is_new}
@@ -240,7 +240,7 @@ SOON = timedelta(days=14)
 def keys(app: Parts, who: KeyKeeper, request: Request) -> Response:
     """All keys, with when each was last used and how long it is good."""
     with app.database.read() as session:
-        sites = {site.id: site_words(site) for site in accounts.sites(session, app.nct_id)}
+        sites = {site.id: site_words(site) for site in queries.site_names(session, app.nct_id)}
         views = [key_view(key, sites, app.clock()) for key in accounts.keys(session)]
     return shown(app, request, "keys.html", keys=views)
 
@@ -277,7 +277,7 @@ def create_key(app: Parts, who: KeyKeeper, posted: Posted, request: Request) -> 
     typed = {"client": field(posted, "client")[:100], "site": field(posted, "site"), "days": field(posted, "days")}
     scopes = posted.get("scopes", [])
     with app.database.read() as session:
-        known = {str(site.id): site for site in accounts.sites(session, app.nct_id)}
+        known = {str(site.id): site for site in queries.site_names(session, app.nct_id)}
     site = known.get(typed["site"])
     try:
         with app.database.write() as session:

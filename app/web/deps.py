@@ -47,6 +47,11 @@ def address_of(request: Request) -> str:
     return f"{path}?{query}" if query else path
 
 
+def own_address(app: "App", request: Request) -> str:
+    """Where the application is, for links that are taken away: as the settings say, else as the request came."""
+    return app.settings.base_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+
+
 def app_of(request: Request) -> App:
     """The application's parts, from any request."""
     parts: App = request.app.state.parts

@@ -23,11 +23,12 @@ from app.rules.facts import Dates, Refusal
 from app.rules.participant import read_answer
 from app.rules.protocol import Protocol
 from app.rules.words import N_, _, current, date_words
-from app.store import audit, screenings
+from app.store import audit, queries, screenings
 from app.store.audit import Entry
 from app.store.db import ReadSession
 from app.store.models import Event
 from app.web.access import need, signed_in
+from app.web.deps import App
 from app.web.forms import DATE_LABELS
 from app.web.pages import Parts
 from app.web.render import moment
@@ -79,7 +80,7 @@ def history(reference: str, app: Parts, who: Annotated[Principal, signed_in], re
     with app.database.read() as session:
         entries = audit.history(session, row.id)
         names = names_in(session, entries)
-        site = audit.sites(session)[row.site_id or 0]
+        site = site_numbers(app, session)[row.site_id or 0]
     subject = {"code": row.subject_code, "status": row.status, "status_words": _(STATUS_WORDS[str(row.status)])}
     may_open = who.may("screening:read", row.site_id)
     return site_page(
@@ -87,12 +88,19 @@ def history(reference: str, app: Parts, who: Annotated[Principal, signed_in], re
         request,
         who,
         "history.html",
+        200,
+        published,
         subject=subject,
         site=site,
         entries=told(entries, published.protocol, names),
         back=f"/screenings/{reference}" if may_open else f"/audit?{urlencode({'subject': str(row.subject_code)})}",
-        is_draft=not published.is_reviewed,
     )
+
+
+def site_numbers(app: App, session: ReadSession) -> dict[int, str]:
+    """The trial's sites by id, each by its number and name."""
+    found = queries.site_names(session, app.nct_id)
+    return {site.id: f"{site.number} {site.name or site.city}".strip() for site in found}
 
 
 def readable(who: Principal) -> Sites:
@@ -300,7 +308,7 @@ def trail(app: Parts, who: Auditor, request: Request) -> Response:
         number = {name: _number(request.query_params.get(name, "")) for name in ("before", "after")}
         page = audit.page(session, wanted, size=SIZE, **number) if not errors else audit.Page([], None, None)
         names = names_in(session, page.entries)
-        sites = audit.sites(session)
+        sites = site_numbers(app, session)
         lines = _lines(session, page.entries, names, sites)
         context: dict[str, object] = {
             "head": audit.head(session),

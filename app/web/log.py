@@ -24,9 +24,10 @@ from app.rules.calendar import read_date
 from app.rules.words import N_, _, date_words, english, ngettext
 from app.store import accounts, log
 from app.store.db import ReadSession
-from app.store.log import Entry, Filter, Listed, Place
+from app.store.log import Entry, Filter, Listed
+from app.store.queries import SiteName, site_names
 from app.web.access import need
-from app.web.deps import App
+from app.web.deps import App, own_address
 from app.web.pages import Parts, Posted, with_query
 from app.web.site import site_page
 
@@ -59,8 +60,8 @@ class Asked:
     """
 
     base: str
-    place: Place
-    places: Sequence[Place]
+    place: SiteName
+    places: Sequence[SiteName]
     given: Mapping[str, str]
     filter: Filter
     errors: Mapping[str, str]
@@ -90,7 +91,7 @@ def read(
 ) -> Asked:
     """What a request for the log asks for; `anywhere`: at all their sites too. NotFound where they may not see it."""
     given = {name: text.strip() for name, text in request.query_params.items() if text.strip()}
-    places = log.places(session, app.nct_id, who.sites("screening:read"))
+    places = site_names(session, app.nct_id, who.sites("screening:read"))
     wanted = given.get("site")
     place = next((one for one in places if wanted in (None, one.number) or (anywhere and wanted == ALL)), None)
     if place is None:
@@ -196,7 +197,7 @@ def month_words(month: str) -> str:
     return words.current().month(_days_of(month)[0])
 
 
-def place_words(place: Place) -> str:
+def place_words(place: SiteName) -> str:
     """A site by its name, with its number."""
     return english(f"{place.name or place.city} ({place.number})")
 
@@ -469,7 +470,6 @@ def _waiting_page(app: App, who: Principal, request: Request, token: str = "") -
     views = [wait_view(app, entry, missing[entry.id], titles, names, today) for entry in listed.entries]
     assigned = {"assigned": asked.given["assigned"]} if "assigned" in asked.given else {}
     lists = [(_("Everybody"), {}), (_("Mine"), {"assigned": "me"}), (_("Not assigned"), {"assigned": log.NOBODY})]
-    origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
     return site_page(
         app,
         request,
@@ -481,7 +481,10 @@ def _waiting_page(app: App, who: Principal, request: Request, token: str = "") -
         saved=[Link(asked.only(**fields), said, is_here=fields == assigned) for said, fields in lists],
         next="" if listed.after is None else asked.url(after=listed.after),
         start=asked.url() if after else "",
-        calendar={"is_on": has_calendar, "address": f"{origin}/calendar/{token}.ics" if token else ""},
+        calendar={
+            "is_on": has_calendar,
+            "address": f"{own_address(app, request)}/calendar/{token}.ics" if token else "",
+        },
         here="/screenings/waiting",
     )
 

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import NotFound, PrescreenError
-from app.store import queries
+from app.store import audit
 from app.store.db import Database
 from app.web.access import public
 from app.web.deps import app_of
@@ -98,7 +98,7 @@ class Metrics(Collector):
         try:
             published = self._library.current(self._nct_id)
             with self._database.read() as session:
-                last = queries.last_event(session)
+                last = audit.head(session).seq
         except PrescreenError:
             yield GaugeMetricFamily("prescreen_database_up", "Whether the database answers", 0)
             return

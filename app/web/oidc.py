@@ -23,7 +23,7 @@ from app.store.queries import token_hash
 from app.web import entry
 from app.web.access import is_at_home, is_secure, person, public
 from app.web.accounts import back_to, gone, home_of, insecure, invited, shown
-from app.web.deps import App
+from app.web.deps import App, own_address
 from app.web.pages import Parts
 
 router = APIRouter()
@@ -257,7 +257,7 @@ def client(app: App, request: Request) -> Any:
     """What speaks to the provider, for one journey."""
     from authlib.integrations.requests_client import OAuth2Session
 
-    base = app.settings.base_url or f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+    base = own_address(app, request)
     return OAuth2Session(
         app.settings.oidc_client_id,
         app.settings.oidc_client_secret,

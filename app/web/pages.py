@@ -467,8 +467,8 @@ def saved_step(
     found = published.evaluator.queries(check.participant)
     anyone = replace(check, base=gap("base"), expires_at=gap("expires_at"))
     way = step_way(anyone, questions, origin, path)
-    facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
-    saved = repr([(fact, check.raw[fact]) for fact in facts if fact in check.raw])
+    saved = repr(saved_answers(check, questions))
+    keys = tuple(question.key for question in questions)
 
     def made() -> str:
         view = present.step_view(published.protocol, questions, check.raw)
@@ -477,12 +477,18 @@ def saved_step(
         return app.pages.render("step.html", {**language_context(app, published), **context})
 
     # All that the page shows, gaps apart.
-    asked = (tuple(facts), saved, repr(found), progress, way, check.goal, check.order)
+    asked = (keys, saved, repr(found), progress, way, check.goal, check.order)
     language = (words.current().language, published.is_reviewed)
     key = (published.hash, published.version, trial_now(app, published), language, *asked)
     expires = words.unmarked(moment(check.expires_at)) if check.expires_at is not None else ""
     values = {"base": check.base, "expires_at": expires, "host": host_of(request)}
     return HTMLResponse(app.pages.filled(key, made, values))
+
+
+def saved_answers(check: Check, questions: list[Question]) -> list[tuple[str, Any]]:
+    """What is saved of questions and their alternatives: facts and raw values."""
+    facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
+    return [(fact, check.raw[fact]) for fact in facts if fact in check.raw]
 
 
 class Way(NamedTuple):
@@ -528,9 +534,13 @@ def answers(token: str, app: Parts, request: Request) -> Response:
 def dates(token: str, app: Parts, request: Request) -> Response:
     """The dates of the evaluation."""
     check = load(app, token, request)
+    return check_page(app, "dates.html", check, request, typed=dates_typed(check), errors={}, has_errors=False)
+
+
+def dates_typed(check: Check) -> dict[str, dict[str, str]]:
+    """The dates of an evaluation as their form shows them."""
     days = {name: getattr(check.participant.dates, name) for name in ANCHORS}
-    typed = {name: {part: str(getattr(day, part)) for part in DATE_PARTS} for name, day in days.items()}
-    return check_page(app, "dates.html", check, request, typed=typed, errors={}, has_errors=False)
+    return {name: {part: str(getattr(day, part)) for part in DATE_PARTS} for name, day in days.items()}
 
 
 @router.post("/checks/{token}/dates")

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from app.errors import PrescreenError
-from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant
 from app.store import queries
 from app.store.db import Database
 from app.store.models import Screening
+from app.web.outcome import participant_of
 from app.web.published import Library, Published, prepare
 
 
@@ -42,9 +42,7 @@ def _difference(library: Library, prepared: dict[tuple[Any, ...], Published], sc
     stored = str(screening.result)
     try:
         published = _published(library, prepared, screening.protocol_id, queries.read_result(stored)["trial"])
-        days = {name: getattr(screening, name) for name in ANCHORS}
-        body: dict[str, Any] = {name: day.isoformat() for name, day in days.items() if day is not None}
-        participant = published.read({**body, "answers": screening.raw_answers}, screening.as_of)
+        participant = participant_of(published, screening, screening.raw_answers)
     except (ValueError, KeyError, TypeError, AttributeError):
         return "the stored verdict cannot be read"
     except (InvalidParticipant, PrescreenError):

@@ -21,7 +21,6 @@ from app.errors import Conflict, Forbidden, Invalid, PrescreenError
 from app.lifecycle import CHANGE_REASONS, NEXT, REASONS, STATUS_WORDS, VERDICTS, needs_reason
 from app.rules import words
 from app.rules.calendar import read_date
-from app.rules.facts import ANCHORS
 from app.rules.participant import InvalidParticipant
 from app.rules.protocol import Question
 from app.rules.words import _, date_words
@@ -32,7 +31,6 @@ from app.web import entry, errors, once, present
 from app.web.access import need
 from app.web.deps import App
 from app.web.forms import DATE_PARTS, Fields, Form, read_dates, read_step
-from app.web.note import note
 from app.web.outcome import outcome, participant_of
 from app.web.pages import (
     Check,
@@ -44,17 +42,18 @@ from app.web.pages import (
     came_from,
     check_context,
     date_complaint,
+    dates_typed,
     goal_of,
     host_of,
     links_of,
+    note_of,
     order_of,
     questions_of,
+    saved_answers,
     step_context,
     step_way,
-    trial_now,
     url_after,
 )
-from app.web.published import Published
 from app.web.render import moment
 from app.web.site import site_page
 from app.web.viewing import record_view
@@ -110,13 +109,8 @@ def screening_page(
     shown["links"] = own | links_of(found.check)
     subject = {"code": found.row.subject_code, "status": found.row.status, "version": found.version}
     subject["status_words"] = _(STATUS_WORDS[str(found.row.status)])
-    frame: dict[str, object] = {**shown, "subject": subject, "is_draft": is_draft(found.check.published)}
-    return site_page(app, request, found.who, template, status, **{**frame, **context})
-
-
-def is_draft(published: Published) -> bool:
-    """Whether the translation of the protocol was not reviewed."""
-    return not published.is_reviewed
+    frame: dict[str, object] = {**shown, "subject": subject, **context}
+    return site_page(app, request, found.who, template, status, found.check.published, **frame)
 
 
 def version_of(posted: Fields) -> int:
@@ -269,7 +263,6 @@ class OverviewView:
     states: list[tuple[str, str]]  # what it can be moved to
     reasons: list[tuple[str, list[tuple[str, str]]]]  # by state, where one is due
     assigned_to: int | None
-    look_again_on: date | None
 
 
 def overview_view(session: ReadSession, found: Opened, site: str, people: Mapping[int, str]) -> OverviewView:
@@ -288,24 +281,21 @@ def overview_view(session: ReadSession, found: Opened, site: str, people: Mappin
         present.Row(_("Look again on"), date_words(row.look_again_on) if row.look_again_on else _("no day"), _due(row)),
         present.Row(_("Rules"), _("version {number}, {hash}", number=protocol.version, hash=protocol.hash[:12])),
     ]
-    states = [(code, _state_words(status, code)) for code in NEXT[status]]
+    states = [(code, _state_words(code)) for code in NEXT[status]]
     reasons = [(code, [(key, _(told)) for key, told in REASONS.get(code, {}).items()]) for code in NEXT[status]]
     return OverviewView(
         facts,
         [_signature(one) for one in signed],
         [_remark(one, names) for one in remarks],
         states,
-        [(_state_words(status, code), codes) for code, codes in reasons if codes and needs_reason(status, code)],
+        [(_state_words(code), codes) for code, codes in reasons if codes and needs_reason(status, code)],
         row.assigned_to,
-        row.look_again_on,
     )
 
 
-def _state_words(before: str, code: str) -> str:
+def _state_words(code: str) -> str:
     """A state to choose; going back has its own words."""
-    if code == "pre_screening" and before not in ("pre_screening",):
-        return _("Back to pre-screening")
-    return _(STATUS_WORDS[code])
+    return _("Back to pre-screening") if code == "pre_screening" else _(STATUS_WORDS[code])
 
 
 def _state_note(row: Screening) -> str:
@@ -504,8 +494,7 @@ def _save(
 
 def seen(check: Check, questions: list[Question]) -> str:
     """What a step's form says that it was made from: the answers to its questions, as a hash."""
-    facts = [key for question in questions for key in (question.key, question.alternative) if key is not None]
-    said = repr([(fact, check.raw[fact]) for fact in facts if fact in check.raw])
+    said = repr(saved_answers(check, questions))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
@@ -529,7 +518,7 @@ def step_page(
     way = step_way(check, questions, came_from(request), path)
     raised = present.query_views(published, published.evaluator.queries(check.participant), check.go_to)
     context = step_context(view, interview.progress, way, raised)
-    known = any(check.raw.get(fact) is not None for question in questions for fact in _facts(question))
+    known = any(raw is not None for _fact, raw in saved_answers(check, questions))
     stands = present.answer_rows(published, check.participant, questions) if is_stale else []
     context["saving"] = {
         "seen": seen(check, questions),
@@ -540,10 +529,6 @@ def step_page(
     }
     context["has_errors"] = bool(context["has_errors"] or errors or is_stale)
     return screening_page(app, request, found, "step.html", status, **context)
-
-
-def _facts(question: Question) -> list[str]:
-    return [key for key in (question.key, question.alternative) if key is not None]
 
 
 @router.get("/{reference}/answers")
@@ -559,8 +544,7 @@ def answers(reference: str, app: Parts, who: Reader, request: Request) -> Respon
 def dates(reference: str, app: Parts, who: Writer, request: Request) -> Response:
     """The dates of the evaluation."""
     found = look(app, who, reference, request)
-    days = {name: getattr(found.check.participant.dates, name) for name in ANCHORS}
-    typed = {name: {part: str(getattr(day, part)) for part in DATE_PARTS} for name, day in days.items()}
+    typed = dates_typed(found.check)
     return screening_page(app, request, found, "dates.html", typed=typed, errors={}, has_errors=False)
 
 
@@ -573,7 +557,7 @@ def change_dates(reference: str, app: Parts, who: Writer, posted: Posted, reques
         found = opened(app, who, row, request)
         if not errors and version_of(posted) != row.version:
             label = _("Changed meanwhile: these are the dates as they stand now. Look again, then decide")
-            errors, typed = {"as_of": label}, _stored_dates(found)
+            errors, typed = {"as_of": label}, dates_typed(found.check)
         if not errors:
             try:
                 _save(app, session, found, {}, None, given)
@@ -585,15 +569,10 @@ def change_dates(reference: str, app: Parts, who: Writer, posted: Posted, reques
     return RedirectResponse(found.check.url("answers"), 303)
 
 
-def _stored_dates(found: Opened) -> dict[str, dict[str, str]]:
-    days = {name: getattr(found.check.participant.dates, name) for name in ANCHORS}
-    return {name: {part: str(getattr(day, part)) for part in DATE_PARTS} for name, day in days.items()}
-
-
 @router.get("/{reference}/result")
 def result(reference: str, app: Parts, who: Reader, request: Request) -> Response:
     """The verdict and everything that it rests on."""
-    found = look(app, who, reference, request)
+    found, now = look(app, who, reference, request), app.clock()
     check = found.check
     verdict = check.published.evaluate(check.participant)
     view = present.result_view(check.published, verdict, check.change("result"))
@@ -604,8 +583,8 @@ def result(reference: str, app: Parts, who: Reader, request: Request) -> Respons
         "result.html",
         result=view,
         outlook=present.outlook_view(check.published, verdict),
-        note=_note(app, found, view),
-        at=app.clock(),
+        note=note_of(app, check, view, now),
+        at=now,
         next_step=check.next_step("verdict"),
         more=check.next_step("all_reasons"),
     )
@@ -617,13 +596,7 @@ def plain_note(reference: str, app: Parts, who: Reader, request: Request) -> Res
     found = look(app, who, reference, request)
     check = found.check
     view = present.result_view(check.published, check.published.evaluate(check.participant), check.change("result"))
-    return PlainTextResponse(_note(app, found, view))
-
-
-def _note(app: App, found: Opened, view: present.ResultView) -> str:
-    check = found.check
-    rows = present.answers_view(check.published, check.participant, check.change("result"), check.url("dates"))
-    return note(present.trial_view(trial_now(app, check.published)), view, rows, app.clock())
+    return PlainTextResponse(note_of(app, check, view, app.clock()))
 
 
 # THE PHYSICIAN'S SIGNATURE

@@ -9,6 +9,7 @@ from app.access import Permission, Principal
 from app.rules.words import N_, _
 from app.web.deps import App, address_of
 from app.web.pages import in_force, page
+from app.web.published import Published
 
 PLACES: tuple[tuple[Permission, str, str], ...] = (
     ("screening:read", "/screenings", N_("Screening log")),
@@ -34,8 +35,15 @@ def nav(who: Principal) -> Nav:
 
 
 def site_page(
-    app: App, request: Request, who: Principal, template: str, status: int = 200, **context: object
+    app: App,
+    request: Request,
+    who: Principal,
+    template: str,
+    status: int = 200,
+    published: Published | None = None,
+    /,
+    **context: object,
 ) -> HTMLResponse:
-    """A page for somebody who has signed in."""
+    """A page for somebody who has signed in: of the protocol that it tells of, else of the one in force."""
     frame: dict[str, object] = {"who": nav(who), "here": address_of(request)}
-    return page(app, template, in_force(app, app.nct_id), status, **{**frame, **context})
+    return page(app, template, published or in_force(app, app.nct_id), status, **{**frame, **context})

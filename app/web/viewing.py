@@ -32,32 +32,29 @@ def if_it_can_be_written(what: str) -> Iterator[None]:
 def record_view(app: App, screening: Screening, who: Principal) -> None:
     """Record that somebody looked at a screening."""
     at, identity, site_id = app.clock(), screening.id, screening.site_id
-    with app.database.read() as session:
-        if audit.was_recorded(
-            session,
-            actor=who.actor,
-            action="screening.viewed",
-            subject_type="screening",
-            subject_id=identity,
-            since=at - AGAIN,
-        ):
-            return
+    if _is_recorded(app, who, "screening.viewed", "screening", identity):
+        return
     with if_it_can_be_written(f"a view of screening {identity} by {who.actor}"), app.database.write() as session:
         actions.view_screening(session, screening_id=identity, site_id=site_id, at=at, who=who)
 
 
 def record_reading(app: App, who: Principal) -> None:
     """Record that somebody reads the audit trail."""
-    at, account = app.clock(), who.account_id or 0
-    with app.database.read() as session:
-        if audit.was_recorded(
-            session,
-            actor=who.actor,
-            action="audit.read",
-            subject_type="account",
-            subject_id=account,
-            since=at - AGAIN,
-        ):
-            return
+    at = app.clock()
+    if _is_recorded(app, who, "audit.read", "account", who.account_id or 0):
+        return
     with if_it_can_be_written(f"a reading of the audit trail by {who.actor}"), app.database.write() as session:
         actions.read_audit(session, at=at, who=who)
+
+
+def _is_recorded(app: App, who: Principal, action: str, subject_type: str, subject_id: int) -> bool:
+    """Whether that was recorded a while ago already."""
+    with app.database.read() as session:
+        return audit.was_recorded(
+            session,
+            actor=who.actor,
+            action=action,
+            subject_type=subject_type,
+            subject_id=subject_id,
+            since=app.clock() - AGAIN,
+        )
