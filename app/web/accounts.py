@@ -27,6 +27,7 @@ from app.web.access import is_at_home, proved_lately, public, signed_in
 from app.web.deps import App, address_of
 from app.web.forms import Fields
 from app.web.pages import SAME_SITE, Parts, Posted, in_force, page
+from app.web.site import site_page
 
 router = APIRouter()
 Self = Annotated[Principal, signed_in]
@@ -43,8 +44,14 @@ WRONG_CODE = N_("The code is not right, or was used before; wait for the next on
 
 
 def shown(app: App, request: Request, name: str, status: int = 200, /, **context: object) -> Response:
-    """A page of this module; `here` is where the choice of a language leads back to, if not to its own address."""
-    usual = {"here": address_of(request), "errors": {}, "has_errors": bool(context.get("errors"))}
+    """A page of this module, with the way around where somebody has signed in.
+
+    `here` is where the choice of a language leads back to, if not to its own address.
+    """
+    usual: dict[str, object] = {"here": address_of(request), "errors": {}, "has_errors": bool(context.get("errors"))}
+    who: Principal | None = getattr(request.state, "principal", None)
+    if who is not None:
+        return site_page(app, request, who, name, status, None, **{**usual, **context})
     return page(app, name, in_force(app, app.nct_id), status, **{**usual, **context})
 
 
@@ -304,7 +311,6 @@ class AccountView:
     codes_left: int
     has_password: bool
     by_organisation: bool
-    leads_to: list[tuple[str, str]]
 
 
 @router.get("/account")
@@ -319,12 +325,6 @@ DONE = {
     "sessions": N_("The session has ended."),
     "proved": N_("Thank you: you have proved who you are."),
 }
-LEADS_TO = (
-    ("screening:read", "/screenings", N_("The screening log")),
-    ("account:manage", "/people", N_("People")),
-    ("key:manage", "/keys", N_("Keys of programs")),
-    ("audit:read", "/audit", N_("The audit trail")),
-)
 
 
 def account_view(app: App, who: Principal, request: Request) -> AccountView:
@@ -344,7 +344,6 @@ def account_view(app: App, who: Principal, request: Request) -> AccountView:
         codes_left=left,
         has_password=own.password_hash is not None,
         by_organisation=own.issuer is not None,
-        leads_to=[(href, _(words)) for permission, href, words in LEADS_TO if who.may(permission)],  # type: ignore[arg-type]
     )
 
 
