@@ -189,6 +189,8 @@ class BruteForce:
                 is_open = finding.route is UNKNOWN if result.criterion.group else finding.outcome == "unknown"
                 if not is_open:
                     yield result.criterion.code, code
+        for code in verdict.review if self.goal == "all_reasons" else ():
+            yield code, "is raised"  # which it is also where nobody knows whether it applies
 
     def matters(self, key: str, given_: Mapping[str, Value | None]) -> bool:
         """Whether some value of the question decides something, beside some answers to the others."""
@@ -577,10 +579,10 @@ def test_the_blocks_of_the_board_make_the_verdict(data: st.DataObject) -> None:
 def reasons_decided(criterion: Criterion, finding: Finding) -> list[bool]:
     """Whether each reason for which a criterion's questions are asked is decided.
 
-    A review point has two: whether its rule holds, unless it does not apply, and what it comes to.
+    A review point has two: that it is raised, unless it does not apply, and what it comes to.
     """
     if criterion.kind == "review":
-        return [finding.scope is FALSE or finding.truth is not UNKNOWN, finding.outcome != "unknown"]
+        return [finding.scope is FALSE or finding.truth is TRUE, finding.outcome != "unknown"]
     return [(finding.route if criterion.group else finding.outcome) not in (UNKNOWN, "unknown")]
 
 
