@@ -35,11 +35,12 @@ ROOT = Path(__file__).parents[2]
 KEY = "5b" * 32  # the installation's key
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DESK, PHONE, NARROW = 1280, 360, 320
-HOW_TO_GET_ONE = "playwright install --only-shell chromium (or: apt-get install chromium)"
+HOW_TO_GET_ONE = "playwright install --only-shell chromium (or: apt-get install chromium-headless-shell)"
 
 # THE BROWSER
 
 SYSTEM_BROWSERS = (
+    "/usr/bin/chromium-headless-shell",  # draws no window that nobody sees
     *("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/microsoft-edge"),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",

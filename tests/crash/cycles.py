@@ -14,7 +14,7 @@ from app.store import audit, migrate
 from app.store.db import Database
 from app.trials import BUILT_IN
 from tests.crash import servers
-from tests.crash.writers import Writers, broken, lost
+from tests.crash.writers import Writers, broken, give_site_key, lost
 
 
 @dataclass
@@ -43,10 +43,11 @@ def opened(url: URL) -> Database:
 
 
 def prepare(url: URL) -> None:
-    """Bring an empty database up to date, and put the built-in trial in force."""
+    """Bring an empty database up to date, put the built-in trial in force, and give a site its key."""
     with closing(opened(url)) as database:
         migrate.upgrade(database.engine)
         command_line._load(database, BUILT_IN, only_if_none=True)
+        give_site_key(database)
 
 
 def run(url: URL, cycles: int, folder: Path, *, processes: int = 2, fork: bool, shown: bool = False) -> Figures:

@@ -32,7 +32,8 @@ class Server:
     def __init__(self, url: URL, log: Path, *, fork: bool = False, extra: Mapping[str, str] | None = None) -> None:
         shown = url.render_as_string(hide_password=False)
         self.log = log
-        environment = {"PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, **(extra or {})}
+        own = {"PRESCREEN_DATABASE_URL": shown, "PRESCREEN_KEY": KEY, "PRESCREEN_RATE_LIMIT": "off"}
+        environment = own | dict(extra or {})
         self.pid, self._said = (_forked if fork else _started)(environment, log)
 
     def wait(self) -> None:

@@ -1,6 +1,8 @@
 """A few cycles of each long run (see `tests.crash` and docs/long-runs.md), and that they would notice a loss."""
 
 import shutil
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,24 +24,35 @@ def test_P1_what_was_acknowledged_outlives_kill_9(name: str, request: pytest.Fix
 
 
 def test_P1_a_loss_would_be_noticed(bare_sqlite_url: URL, tmp_path: Path) -> None:
-    """Answers, checks and events are taken away behind the application's back."""
+    """Answers, checks, screenings and events are taken away behind the application's back."""
     cycles.prepare(bare_sqlite_url)
     database = cycles.opened(bare_sqlite_url)
     server = cycles.servers.Server(bare_sqlite_url, tmp_path / "log")
     server.wait()
     writing = writers.Writers([server.port], threads=2)
-    threads = writing.run(until=20, pause=0)
+    threads = writing.run(until=30, pause=0)
+    for _ in range(1000):
+        checks, kept = ([each for each in writing.written if each.of_site is of_site] for of_site in (False, True))
+        if len(checks) > 3 and len(kept) > 1:
+            break
+        time.sleep(0.02)
     server.kill()
     for thread in threads:
         thread.join(60)
     assert writers.lost(database, writing.written) == []
     assert writers.broken(database) == ""
+    with database.read() as session:
+        first, second, third, screening = (
+            {"id": each.stored(session, datetime.now(UTC)).id} for each in (*checks[:3], kept[0])
+        )
     with database.engine.begin() as connection:
-        connection.execute(text("DELETE FROM answer WHERE screening_id < 3"))
-        connection.execute(text("DELETE FROM screening WHERE id = 1"))
+        connection.execute(text("DELETE FROM answer WHERE screening_id = :id"), [first, second, screening])
+        connection.execute(text("DELETE FROM screening WHERE id = :id"), [first, screening])
         connection.execute(text("DROP TRIGGER guard_event_delete"))
-        connection.execute(text("DELETE FROM event WHERE subject_type = 'screening' AND subject_id = 3"))
-    assert set(writers.lost(database, writing.written)) == {"a check that was begun", "an answer", "an event"}
+        connection.execute(text("DELETE FROM event WHERE subject_type = 'screening' AND subject_id = :id"), third)
+    assert set(writers.lost(database, writing.written)) == {
+        "a check that was begun", "a screening that was begun", "an answer", "an event"
+    }  # fmt: skip
     assert "is missing" in writers.broken(database)
     database.close()
 

@@ -1,38 +1,62 @@
-"""People who fill in quick checks at once, and what was acknowledged to them; held against what is stored."""
+"""Who writes while the servers are killed, what was acknowledged to them, and whether it is stored.
+
+People fill in quick checks by the forms; a program of a site keeps screenings by the API, one after the other.
+"""
 
 import http.client
+import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from sqlalchemy import func, select
 
 from app.errors import NotFound
-from app.store import audit, queries
-from app.store.db import Database
-from app.store.models import Event
+from app.store import audit, queries, screenings
+from app.store.db import Database, ReadSession
+from app.store.models import Event, Screening
+from tests.web.people import give_key, site_ids
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+API = "/api/v1/screenings"
+SITE_KEY = "pk_0c4a5b1e.of-a-database-that-is-thrown-away"
 ANSWERS = 6
 STOPPED = (OSError, http.client.HTTPException)
 
 
+def give_site_key(database: Database) -> None:
+    """Let the program of a site write."""
+    give_key(database, site_ids(database)[0], at=datetime.now(UTC), token=SITE_KEY)
+
+
 @dataclass
 class Written:
-    """A check as its writer knows it: the weight that was acknowledged last, and the one on its way, if any."""
+    """A screening as its writer knows it: the weight that was acknowledged last, and the one on its way, if any.
 
-    token: str
+    `name` is the token of a quick check, or the reference of a site's screening.
+    """
+
+    name: str
+    of_site: bool = False
     weight: float | None = None
     sent: float | None = None
+
+    def stored(self, session: ReadSession, now: datetime) -> Screening:
+        """What is stored of it. NotFound where nothing is."""
+        if self.of_site:
+            return screenings.screening(session, reference=self.name, sites=None)
+        return queries.screening(session, token=self.name, at=now)
 
 
 @dataclass
 class Writers:
-    """Threads that write until the servers are gone."""
+    """Threads that write until the servers are gone: every other one as a program of a site."""
 
     ports: Sequence[int]
     threads: int = 6
@@ -43,8 +67,10 @@ class Writers:
     def run(self, until: int, pause: float, stop: "threading.Event | None" = None) -> list[threading.Thread]:
         """Begin to write, and come back when so many writes were acknowledged and the pause is over."""
         self._stop = stop or threading.Event()
-        running = [threading.Thread(target=self._write, args=(self.ports[n % len(self.ports)],), daemon=True)
-                   for n in range(self.threads)]  # fmt: skip
+        running = [
+            threading.Thread(target=self._write, args=(self.ports[n // 2 % len(self.ports)], n % 2 == 1), daemon=True)
+            for n in range(self.threads)
+        ]
         for thread in running:
             thread.start()
         deadline = time.monotonic() + 120
@@ -54,36 +80,82 @@ class Writers:
         time.sleep(pause)
         return running
 
-    def _write(self, port: int) -> None:
+    def _write(self, port: int, of_site: bool) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with suppress(*STOPPED):
             while not self._stop.is_set():
-                self._fill_in(connection)
+                (self._keep_screening if of_site else self._fill_in)(connection)
 
     def _fill_in(self, connection: http.client.HTTPConnection) -> None:
-        location = self._post(connection, "/checks", {"do": "continue"})
-        if location is None:
+        headers = self._send(connection, "POST", "/checks", {"do": "continue"})
+        if headers is None:
             return
-        check = Written(location.split("/checks/")[1].split("?")[0])
+        check = Written(headers["location"].split("/checks/")[1].split("?")[0])
         self.written.append(check)
         for number in range(ANSWERS):
             check.sent = 50 + number
-            if self._post(connection, f"/checks/{check.token}/questions/weight_kg", {"weight_kg": str(check.sent)}):
+            path = f"/checks/{check.name}/questions/weight_kg"
+            if self._send(connection, "POST", path, {"weight_kg": str(check.sent)}):
                 check.weight, check.sent = check.sent, None
 
-    def _post(self, connection: http.client.HTTPConnection, path: str, fields: dict[str, str]) -> str | None:
-        connection.request("POST", path, urlencode(fields), FORM)
+    def _keep_screening(self, connection: http.client.HTTPConnection) -> None:
+        code = f"S-{uuid4().hex[:12]}"
+        headers = self._send_json(connection, "POST", API, {"subject_code": code})
+        if headers is None:
+            return
+        kept = Written(headers["location"].removeprefix(f"{API}/"), of_site=True)
+        self.written.append(kept)
+        for number in range(ANSWERS):
+            kept.sent = 50 + number
+            given = {"answers": {"weight_kg": kept.sent}, "reason": "new_result"}
+            path = f"{API}/{kept.name}/answers"
+            answered = self._send_json(connection, "PATCH", path, given, {"if-match": headers["etag"]})
+            if answered:
+                headers, kept.weight, kept.sent = answered, kept.sent, None
+
+    def _send(
+        self, connection: http.client.HTTPConnection, method: str, path: str, fields: Mapping[str, str]
+    ) -> http.client.HTTPMessage | None:
+        return self._sent(connection, method, path, urlencode(fields), FORM, 303)
+
+    def _send_json(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        more: Mapping[str, str] | None = None,
+    ) -> http.client.HTTPMessage | None:
+        headers = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {SITE_KEY}",
+            "idempotency-key": uuid4().hex,
+            **(more or {}),
+        }
+        return self._sent(connection, method, path, json.dumps(body), headers, 201 if method == "POST" else 200)
+
+    def _sent(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: str,
+        headers: Mapping[str, str],
+        good: int,
+    ) -> http.client.HTTPMessage | None:
+        """The headers of the answer, if the write was acknowledged."""
+        connection.request(method, path, body, dict(headers))
         response = connection.getresponse()
         response.read()
-        if response.status != 303:
+        if response.status != good:
             self.refused.append(response.status)
             return None
         self.acknowledged += 1
-        return str(response.headers["location"])
+        return response.headers
 
 
 def lost(database: Database, written: Sequence[Written]) -> list[str]:
-    """Acknowledged writes that are not there, and checks whose events do not tell all of their changes.
+    """Acknowledged writes that are not there, and screenings whose events do not tell all of their changes.
 
     PostgreSQL may still be at a commit whose client is gone, so what seems to be missing is looked for once more.
     """
@@ -95,17 +167,17 @@ def lost(database: Database, written: Sequence[Written]) -> list[str]:
 def _lost(database: Database, written: Sequence[Written]) -> list[str]:
     now, missing = datetime.now(UTC), []
     with database.read() as session:
-        for check in written:
+        for each in written:
             try:
-                screening = queries.screening(session, token=check.token, at=now)
+                screening = each.stored(session, now)
             except NotFound:
-                missing.append("a check that was begun")
+                missing.append("a screening that was begun" if each.of_site else "a check that was begun")
                 continue
-            possible = {check.weight} if check.sent is None else {check.weight, check.sent}
+            possible = {each.weight} if each.sent is None else {each.weight, each.sent}
             if screening.raw_answers.get("weight_kg") not in possible:
                 missing.append("an answer")
-            of_check = Event.subject_type == "screening", Event.subject_id == screening.id
-            if session.scalar(select(func.count()).where(*of_check)) != screening.version:
+            of_screening = Event.subject_type == "screening", Event.subject_id == screening.id
+            if session.scalar(select(func.count()).where(*of_screening)) != screening.version:
                 missing.append("an event")
     return missing
 

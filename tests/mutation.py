@@ -1,0 +1,126 @@
+"""Runs the tests on every mutant that mutmut has made, each in a fork of one process that has collected them once.
+
+`make mutation` does it all. Mutmut makes the mutants of `app/rules` in `mutants/` and notes which tests reach which
+function; for each mutant it would begin pytest anew, which takes longer than the test that notices the change. Here the
+tests that reach a function run in the fork, the shortest first, until one fails. What is worked out at import is worked
+out without the mutant, so a mutant can survive that a new process would have killed, never the other way round.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutmut.configuration import config
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
+
+SURVIVED, KILLED, NO_TESTS, TOO_LONG = 0, 1, 33, 36  # as mutmut notes them
+AT_ONCE = os.cpu_count() or 2
+
+
+class Mutants:
+    """The mutants of each module, and what became of them, in mutmut's own files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._by_file = {path: json.loads(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py.meta"))}
+        self._file_of = {name: path for path, meta in self._by_file.items() for name in meta["exit_code_by_key"]}
+
+    def waiting(self, patterns: list[str]) -> list[str]:
+        """The mutants that have no result yet; with patterns, all whose name contains one of them."""
+        results = {name: code for meta in self._by_file.values() for name, code in meta["exit_code_by_key"].items()}
+        if patterns:
+            return [name for name in results if any(pattern in name for pattern in patterns)]
+        return [name for name, code in results.items() if code is None]
+
+    def note(self, name: str, code: int) -> None:
+        """Keep a result."""
+        self._by_file[self._file_of[name]]["exit_code_by_key"][name] = code
+
+    def save(self) -> None:
+        """Write what was noted."""
+        for path, meta in self._by_file.items():
+            path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+
+
+class Forks:
+    """A pytest plugin: instead of running the tests once, it runs those of each mutant in a fork."""
+
+    def __init__(self, mutants: Mutants, patterns: list[str]) -> None:
+        self._mutants, self._patterns = mutants, patterns
+        stats = json.loads(Path("mutmut-stats.json").read_text("utf-8"))
+        self._tests: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
+        self._seconds: dict[str, float] = stats["duration_by_test"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        running: dict[int, str] = {}
+        names = self._mutants.waiting(self._patterns)
+        shown = time.monotonic()
+        for done, name in enumerate(names):
+            tests = sorted(self._of(name) & items.keys(), key=lambda each: self._seconds.get(each, 0.0))
+            if not tests:
+                self._mutants.note(name, NO_TESTS)
+                continue
+            while len(running) >= AT_ONCE:
+                self._reap(running)
+            running[self._fork(session, name, [items[each] for each in tests])] = name
+            if time.monotonic() - shown > 20:
+                shown = time.monotonic()
+                self._mutants.save()
+                print(f"{done} of {len(names)}: {name}", file=sys.__stderr__, flush=True)
+        while running:
+            self._reap(running)
+        self._mutants.save()
+        return True
+
+    def _of(self, name: str) -> set[str]:
+        return set(self._tests.get(mangled_name_from_mutant_name(name), ()))
+
+    def _fork(self, session: pytest.Session, name: str, items: list[pytest.Item]) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        expected = sum(self._seconds.get(item.nodeid, 0.0) for item in items)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(60 + 4 * expected))
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        set_mutant_under_test(name)
+        os._exit(KILLED if any(self._fails(session, *pair) for pair in _with_next(items)) else SURVIVED)
+
+    def _fails(self, session: pytest.Session, item: pytest.Item, following: pytest.Item | None) -> bool:
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        return session.testsfailed > 0
+
+    def _reap(self, running: dict[int, str]) -> None:
+        pid, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        self._mutants.note(running.pop(pid), TOO_LONG if code == -signal.SIGALRM else KILLED if code else SURVIVED)
+
+
+def _with_next(items: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(items, [*items[1:], None], strict=True)
+
+
+def main(patterns: list[str]) -> int:
+    """Run in the folder of the mutants; `patterns` choose mutants that are to be run again."""
+    import app
+
+    if Path.cwd() not in Path(str(app.__file__)).parents or Path.cwd().name != "mutants":
+        raise SystemExit("run it in mutants/, with PYTHONPATH=. (`make mutation` does)")
+    set_mutant_under_test("")
+    mutants = Mutants(Path("app"))
+    arguments = ["-q", "--tb=native", *config().pytest_add_cli_args, *config().pytest_add_cli_args_test_selection]
+    return int(pytest.main(arguments, plugins=[Forks(mutants, patterns)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
