@@ -54,10 +54,10 @@ def loaded_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def loaded_postgresql(
-    new_postgresql: Callable[[str], AbstractContextManager[URL]], postgresql_template: URL
+    new_postgresql: Callable[[URL], AbstractContextManager[URL]], postgresql_template: URL
 ) -> Iterator[URL]:
     """The same as a PostgreSQL database, from which others are copied."""
-    with new_postgresql(f"TEMPLATE {postgresql_template.database}") as url:
+    with new_postgresql(postgresql_template) as url:
         load_built_in(url)
         yield url
 
@@ -69,7 +69,7 @@ def loaded(request: pytest.FixtureRequest) -> Iterator[URL]:
         yield request.getfixturevalue("loaded_sqlite")
     else:
         template = request.getfixturevalue("loaded_postgresql")
-        with request.getfixturevalue("new_postgresql")(f"TEMPLATE {template.database}") as url:
+        with request.getfixturevalue("new_postgresql")(template) as url:
             yield url
 
 

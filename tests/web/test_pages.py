@@ -10,18 +10,21 @@ from typing import Any
 import httpx
 import pytest
 from serving import NOW, Client, settings
+from sqlalchemy.engine import URL
 
 from app import actions
 from app.main import create_app
 from app.rules import explain
 from app.rules.participant import read_participant
 from app.rules.protocol import Protocol
+from app.settings import secret
 from app.store import queries
 from app.store.db import Database
 from app.store.models import Base
 from app.trials import read_trial
 from app.web.published import Published
 
+TRIAL, PROTOCOL = read_trial()
 TABLES = Base.metadata.sorted_tables
 PAGES = ("answers", "dates", "result", "questions/country+birth_date+sex+weight_kg", "questions/qtcf_ms")
 
@@ -29,11 +32,15 @@ PAGES = ("answers", "dates", "result", "questions/country+birth_date+sex+weight_
 class Site:
     """The application for one test, its clock, and a check that has begun."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, url: URL) -> None:
+        self.database = Database(url, secret(settings(url), "audit"))
         self.now = NOW
-        self.protocol = publish(database)
-        self.client = Client(create_app(settings(database.engine.url), now=lambda: self.now, strict_templates=True))
+        self.protocol = PROTOCOL
+        self.client = Client(create_app(settings(url), now=lambda: self.now, strict_templates=True))
+
+    def close(self) -> None:
+        self.client.close()
+        self.database.close()
 
     def get(self, address: str) -> httpx.Response:
         return self.client.get(address)
@@ -61,18 +68,17 @@ class Site:
             return {table.name: sorted(map(repr, session.execute(table.select()).all())) for table in TABLES}
 
 
-def publish(database: Database, protocol: Protocol | None = None) -> Protocol:
-    trial, built_in = read_trial()
+def publish(database: Database, protocol: Protocol) -> None:
+    """Put another protocol of the trial in force."""
     with database.write() as session:
-        actions.publish_protocol(session, trial=trial, protocol=protocol or built_in, at=NOW, actor="test")
-    return protocol or built_in
+        actions.publish_protocol(session, trial=TRIAL, protocol=protocol, at=NOW, actor="test")
 
 
 @pytest.fixture
-def site(database: Database) -> Iterator[Site]:
-    site = Site(database)
+def site(loaded: URL) -> Iterator[Site]:
+    site = Site(loaded)
     yield site
-    site.client.close()
+    site.close()
 
 
 # READING AND WRITING
@@ -212,13 +218,11 @@ def test_junk_is_refused_on_a_page(site_of_all: Site, place: str, fields: list[t
 
 
 @pytest.fixture
-def site_of_all(sqlite_url: Any) -> Iterator[Site]:
+def site_of_all(loaded_sqlite: URL) -> Iterator[Site]:
     """A site on SQLite alone, for tests that ask nothing of the database."""
-    database = Database(sqlite_url)
-    site = Site(database)
+    site = Site(loaded_sqlite)
     yield site
-    site.client.close()
-    database.close()
+    site.close()
 
 
 def test_other_bodies_are_refused(site_of_all: Site) -> None:
