@@ -174,7 +174,7 @@ def _created(server: URL, template: URL | None = None) -> Iterator[URL]:
 
 def _fastest_folder() -> str:
     """Memory, where the system has a folder of it: each test's database is some 400 new files."""
-    memory = Path("/dev/shm")  # noqa: S108
+    memory = Path("/dev/shm")
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
         return str(memory)
     return tempfile.gettempdir()
