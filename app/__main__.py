@@ -73,13 +73,15 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def purge(options: argparse.Namespace, settings: Settings) -> int:
-    """Delete the quick checks that have expired and the old copies of answers to programs.
+    """Delete the quick checks that have expired, the old copies of answers to programs, old sessions and invitations.
 
     A server does so at its start and each hour; this is for where none runs for long.
     """
     with closing(opened(settings)) as database:
-        checks, answers = purge_database(database, clock())
-    print(f"Deleted: {checks} quick checks, {answers} kept answers.")
+        gone = purge_database(database, clock())
+    print(
+        f"Deleted: {gone.checks} quick checks, {gone.answers} kept answers, {gone.logins} old sessions and invitations."
+    )
     return 0
 
 

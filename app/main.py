@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -52,11 +53,22 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def purge_database(database: Database, at: datetime) -> tuple[int, int]:
-    """Delete the quick checks that have expired and the answers to programs that are kept no longer; their numbers."""
+class Purged(NamedTuple):
+    """How much was deleted."""
+
+    checks: int
+    answers: int
+    logins: int
+
+
+def purge_database(database: Database, at: datetime) -> Purged:
+    """Delete what is kept no longer: expired quick checks, answers to programs, old sessions and invitations."""
     with database.write() as session:
-        checks = actions.purge_expired(session, at=at, actor=PURGER)
-        return checks, actions.forget_submissions(session, at=at)
+        return Purged(
+            actions.purge_expired(session, at=at, actor=PURGER),
+            actions.forget_submissions(session, at=at),
+            actions.forget_logins(session, at=at),
+        )
 
 
 async def purge_hourly(database: Database, now: Callable[[], datetime]) -> None:

@@ -2,26 +2,28 @@
 
 `make mutation` does it all. Mutmut makes the mutants of `app/rules` in `mutants/` and notes which tests reach which
 function; for each mutant it would begin pytest anew, which takes longer than the test that notices the change. Here the
-tests that reach a function run in the fork, the shortest first, until one fails. What is worked out at import is worked
-out without the mutant, so a mutant can survive that a new process would have killed, never the other way round.
+tests that reach a function run in the fork, the shortest first, until one fails: in a first round the short ones, then
+on what is left the long ones. What is worked out at import is worked out without the mutant, so a mutant can survive
+that a new process would have killed, never the other way round.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mutmut.configuration import config
-from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.mutation import trampoline
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 SURVIVED, KILLED, NO_TESTS, TOO_LONG = 0, 1, 33, 36  # as mutmut notes them
 AT_ONCE = os.cpu_count() or 2
+SHORT = 0.2  # seconds: a test of the first round
 
 
 class Mutants:
@@ -37,6 +39,11 @@ class Mutants:
         if patterns:
             return [name for name in results if any(pattern in name for pattern in patterns)]
         return [name for name, code in results.items() if code is None]
+
+    def result(self, name: str) -> int | None:
+        """What became of a mutant; None where nothing has yet."""
+        code: int | None = self._by_file[self._file_of[name]]["exit_code_by_key"][name]
+        return code
 
     def note(self, name: str, code: int) -> None:
         """Keep a result."""
@@ -56,58 +63,63 @@ class Forks:
         stats = json.loads(Path("mutmut-stats.json").read_text("utf-8"))
         self._tests: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
         self._seconds: dict[str, float] = stats["duration_by_test"]
+        self._running: dict[int, str] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        running: dict[int, str] = {}
         names = self._mutants.waiting(self._patterns)
-        shown = time.monotonic()
-        for done, name in enumerate(names):
-            tests = sorted(self._of(name) & items.keys(), key=lambda each: self._seconds.get(each, 0.0))
-            if not tests:
-                self._mutants.note(name, NO_TESTS)
-                continue
-            while len(running) >= AT_ONCE:
-                self._reap(running)
-            running[self._fork(session, name, [items[each] for each in tests])] = name
-            if time.monotonic() - shown > 20:
-                shown = time.monotonic()
-                self._mutants.save()
-                print(f"{done} of {len(names)}: {name}", file=sys.__stderr__, flush=True)
-        while running:
-            self._reap(running)
+        short = {name for name in items if self._seconds.get(name, 0.0) < SHORT}
+        gc.freeze()  # a fork that collects garbage would copy the memory of this process
+        for number, tests in enumerate((short, items.keys() - short), 1):
+            names = self._round(session, {name: items[name] for name in tests}, names, number)
         self._mutants.save()
         return True
 
-    def _of(self, name: str) -> set[str]:
-        return set(self._tests.get(mangled_name_from_mutant_name(name), ()))
+    def _round(
+        self, session: pytest.Session, items: Mapping[str, pytest.Item], names: list[str], number: int
+    ) -> list[str]:
+        """Run these tests on each mutant; the mutants that survived them."""
+        shown = time.monotonic()
+        for done, name in enumerate(names):
+            reaching = self._tests.get(mangled_name_from_mutant_name(name), [])
+            if not reaching:
+                self._mutants.note(name, NO_TESTS)
+                continue
+            while len(self._running) >= AT_ONCE:
+                self._reap()
+            tests = sorted(items.keys() & reaching, key=lambda each: self._seconds.get(each, 0.0))
+            self._running[self._fork(session, name, [items[each] for each in tests])] = name
+            if time.monotonic() - shown > 20:
+                shown = time.monotonic()
+                self._mutants.save()
+                print(f"round {number}: {done} of {len(names)}, {name}", file=sys.__stderr__, flush=True)
+        while self._running:
+            self._reap()
+        return [name for name in names if self._mutants.result(name) == SURVIVED]
 
     def _fork(self, session: pytest.Session, name: str, items: list[pytest.Item]) -> int:
         pid = os.fork()
         if pid:
             return pid
-        expected = sum(self._seconds.get(item.nodeid, 0.0) for item in items)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(60 + 4 * expected))
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        set_mutant_under_test(name)
-        os._exit(KILLED if any(self._fails(session, *pair) for pair in _with_next(items)) else SURVIVED)
+        trampoline.get_mutant_under_test = lambda: name  # which would look into the environment at each call
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            signal.alarm(int(10 + 10 * self._seconds.get(item.nodeid, 0.0)))
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                os._exit(KILLED)
+        os._exit(SURVIVED)
 
-    def _fails(self, session: pytest.Session, item: pytest.Item, following: pytest.Item | None) -> bool:
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        return session.testsfailed > 0
-
-    def _reap(self, running: dict[int, str]) -> None:
+    def _reap(self) -> None:
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
-        self._mutants.note(running.pop(pid), TOO_LONG if code == -signal.SIGALRM else KILLED if code else SURVIVED)
-
-
-def _with_next(items: list[Any]) -> Iterator[tuple[Any, Any]]:
-    return zip(items, [*items[1:], None], strict=True)
+        self._mutants.note(
+            self._running.pop(pid), TOO_LONG if code == -signal.SIGALRM else KILLED if code else SURVIVED
+        )
 
 
 def main(patterns: list[str]) -> int:
@@ -116,7 +128,7 @@ def main(patterns: list[str]) -> int:
 
     if Path.cwd() not in Path(str(app.__file__)).parents or Path.cwd().name != "mutants":
         raise SystemExit("run it in mutants/, with PYTHONPATH=. (`make mutation` does)")
-    set_mutant_under_test("")
+    trampoline.set_mutant_under_test("")
     mutants = Mutants(Path("app"))
     arguments = ["-q", "--tb=native", *config().pytest_add_cli_args, *config().pytest_add_cli_args_test_selection]
     return int(pytest.main(arguments, plugins=[Forks(mutants, patterns)]))

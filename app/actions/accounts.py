@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from app import credentials
 from app.access import API_SCOPES, ROLES, SITE_ROLES, Permission, Role
@@ -27,6 +28,7 @@ from app.store.queries import token_hash as hashed  # where the name is that of 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{2,99}")
 CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{1,59}")
 INVITED_FOR, RESET_FOR = timedelta(hours=24), timedelta(minutes=15)
+REMEMBERED = timedelta(days=90)  # how long a session or an invitation is kept that nobody can use any more
 HALFWAY = timedelta(minutes=10)  # how long a password alone is waiting for its code
 FAILURES, WITHIN = 10, timedelta(minutes=15)
 TURN = 5_086_317  # of the advisory lock under which PostgreSQL counts attempts
@@ -341,6 +343,26 @@ def end_logins(session: WriteSession, *, account: Account, at: datetime, actor: 
     if number:
         record(session, at, actor, "account.signed_out", "account", account.id, {"sessions": number})
     return number
+
+
+def forget_logins(session: WriteSession, *, at: datetime) -> int:
+    """Delete the sessions and invitations that ran out more than 90 days ago; gives their number.
+
+    The last session of an account stays: it tells when its person was last here. No event: those of signing in and out
+    are kept, and tell all of it.
+    """
+    other, long_ago = aliased(Login), at - REMEMBERED
+    later = exists().where(
+        other.account_id == Login.account_id, other.proved_at.is_not(None), other.seen_at > Login.seen_at
+    )
+    old = (
+        delete(Login).where(Login.expires_at <= long_ago, or_(Login.proved_at.is_(None), later)),
+        delete(Invitation).where(Invitation.expires_at <= long_ago),
+    )
+    return sum(
+        session.execute(each, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined]
+        for each in old
+    )
 
 
 # WHAT SOMEBODY PROVES IT WITH

@@ -13,7 +13,17 @@ from app.actions.accounts import FAILURES, WITHIN
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
 from app.store import accounts
 from app.store.db import Database
-from app.store.models import Account, ApiKey, Event, EventContent, Invitation, LoginFailure, RecoveryCode, SiteRow
+from app.store.models import (
+    Account,
+    ApiKey,
+    Event,
+    EventContent,
+    Invitation,
+    Login,
+    LoginFailure,
+    RecoveryCode,
+    SiteRow,
+)
 from app.store.queries import token_hash
 
 KEEPER = credentials.vault(b"k" * 32)
@@ -259,6 +269,28 @@ def test_P27_a_session_ends_when_it_is_idle_and_after_its_hours(
             actions.see_login(session, token_hash=token_hash(token), at=now + timedelta(minutes=minutes))
     assert is_open(published, token, now + timedelta(hours=11, minutes=59))
     assert not is_open(published, token, now + timedelta(hours=12))
+
+
+def test_sessions_and_invitations_that_ran_out_are_forgotten_but_for_the_last_session_of_each(
+    published: Database, hire: Callable[..., int], now: datetime
+) -> None:
+    ada, bob = hire(), hire("bob")
+    first, last = begin(published, ada, now), begin(published, ada, now + timedelta(days=1))
+    act(published, bob, actions.begin_login, at=now, hours=12)  # a password, and then no code
+    act(published, bob, actions.invite, at=now, actor="test")
+    later = now + timedelta(days=95)
+    open_ = begin(published, bob, later)
+    with published.write() as session:
+        assert actions.forget_logins(session, at=now + timedelta(days=90, minutes=10)) == 1, (
+            "the password alone has run out"
+        )
+        assert actions.forget_logins(session, at=later) == 2
+        assert actions.forget_logins(session, at=later) == 0
+    with published.read() as session:
+        kept = {login.token_hash for login in session.scalars(select(Login))}
+        assert (kept, session.scalars(select(Invitation)).all()) == ({token_hash(last), token_hash(open_)}, [])
+        assert accounts.last_seen(session) == {ada: now + timedelta(days=1), bob: later}
+    assert token_hash(first) not in kept
 
 
 def test_somebody_is_always_left_to_manage_accounts(
