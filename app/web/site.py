@@ -21,17 +21,23 @@ PLACES: tuple[tuple[Permission, str, str], ...] = (
 )
 
 
+ACCOUNT = "/account"
+
+
 @dataclass(frozen=True)
 class Nav:
-    """The signed-in person's way around: places (address, words) and the name."""
+    """The signed-in person's way around: places (address, words), the name, and at which place a page belongs."""
 
     name: str
     places: tuple[tuple[str, str], ...]
+    place: str
 
 
-def nav(who: Principal) -> Nav:
-    """The places where somebody may go."""
-    return Nav(who.name, tuple((href, _(words)) for permission, href, words in PLACES if who.may(permission)))
+def nav(who: Principal, path: str) -> Nav:
+    """The places where somebody may go, for the page at this path."""
+    places = tuple((href, _(words)) for permission, href, words in PLACES if who.may(permission))
+    above = [href for href in (*dict(places), ACCOUNT) if f"{path}/".startswith(f"{href}/")]
+    return Nav(who.name, places, max(above, key=len, default=""))
 
 
 def site_page(
@@ -45,5 +51,5 @@ def site_page(
     **context: object,
 ) -> HTMLResponse:
     """A page for somebody who has signed in: of the protocol that it tells of, else of the one in force."""
-    frame: dict[str, object] = {"who": nav(who), "here": address_of(request)}
+    frame: dict[str, object] = {"who": nav(who, request.url.path), "here": address_of(request)}
     return page(app, template, published or in_force(app, app.nct_id), status, **{**frame, **context})

@@ -131,6 +131,20 @@ def test_without_a_session_the_way_leads_to_the_login(site: Site, path: str) -> 
     assert answer.headers["location"].startswith("/login")
 
 
+def test_the_header_marks_the_place_where_a_page_belongs(busy: Site) -> None:
+    belongs = {
+        "/screenings": "Screening log",
+        "/screenings/new": "Screening log",
+        f"/screenings/{busy.references['A-1']}": "Screening log",
+        "/screenings/waiting": "Waiting",
+        "/screenings/charts": "Figures",
+        "/account": "Ada Site",
+    }
+    for path, place in belongs.items():
+        header = busy.get(path).text.split("<header")[1].split("</header>")[0]
+        assert re.findall(r'aria-current="true">([^<]+)</a>', header) == [place], path
+
+
 @pytest.mark.parametrize("role", ["author", "administrator", "auditor"])
 def test_roles_without_health_data_get_nothing(site: Site, role: Any) -> None:
     someone = hire(site.database, "someone", (role, None), at=NOW)
