@@ -17,8 +17,14 @@ import yaml
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<![A-Za-z0-9])P([0-9]{1,3})(?=_)")
 STATUSES = ("shown", "open", "later")
-FIGURES = {
-    "hostile": (ROOT / "docs" / "long-runs.md", r"([0-9,]+) requests in [0-9,]+ s", "{} requests"),
+RUNS, MUTATION = ROOT / "docs" / "long-runs.md", ROOT / "docs" / "mutation.md"
+FIGURES = {  # where it stands, and how it is found there
+    "hostile": (RUNS, r"([0-9,]+ requests) in [0-9,]+ s"),
+    "killed": (RUNS, r"(100 cycles, [0-9,]+ acknowledged writes, [0-9]+ lost)"),
+    "cut": (RUNS, r"([0-9]+ cuts, [0-9]+ images, [0-9,]+ acknowledged writes, [0-9]+ lost)"),
+    "retried": (RUNS, r"([0-9,]+ writes, [0-9,]+ of [0-9,]+ exchanges cut, each stored exactly once)"),
+    "tabs": (RUNS, r"([0-9,]+ steps, .*? deviations)"),
+    "mutants": (MUTATION, r"([0-9,]+ of [0-9,]+ mutants \([0-9.]+%\) killed)"),
 }
 Naming = Mapping[int, list[tuple[str, str]]]
 
@@ -92,12 +98,11 @@ def told(promise: Mapping[str, Any]) -> str:
 
 
 def figure(name: str) -> str:
-    """A figure as it stands on the page of its runs; else the name is the figure."""
+    """A figure as it stands on the page of its runs, once for each database; else the name is the figure."""
     if name not in FIGURES:
         return name
-    path, pattern, words = FIGURES[name]
-    found = re.search(pattern, path.read_text("utf-8")) if path.exists() else None
-    return words.format(found[1]) if found else ""
+    path, pattern = FIGURES[name]
+    return "; ".join(re.findall(pattern, path.read_text("utf-8")))
 
 
 def listed(found: list[tuple[str, str]]) -> str:
