@@ -1,10 +1,8 @@
 """Writes docs/mutation.md from the last mutation run: `make mutation` runs it at the end.
 
-With arguments, it takes the results from these files instead: JSON, the exit code of the tests by mutant. The name
-of a file says when it was measured (2026-11-26.json, 2026-11-26-earlier.json), and each module is in one of them.
+`--short` says that only the short tests were run.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -49,36 +47,20 @@ WHY = {
 }
 
 
-AGAIN = (
-    "Of modules that had been measured before, only the mutants that had survived, and new ones, were run again, on "
-    "the spec tests of the module: tests were added, none was taken away. Those that were not come to are counted as "
-    "survivors. A module whose figures are of an older day may have changed since, and then has other mutants now. "
-    "What is called earlier lacks mutants that these modules had on that day (of protocol it has 432 of 541, of "
-    "explain 813 of 1,195), most of those that survived probably among them: these figures are too high."
+SHORT = (
+    "Only the tests that take less than 0.2 s were run, which are nearly all of them: some that survived would be "
+    "killed by the longer property tests."
 )
-STATUS = {0: "survived", 1: "killed", 33: "no tests"}  # by exit code; any other: it did not come to an end
 
 
-def read(path: Path) -> str:
-    """The results in a file, as mutmut prints them."""
-    codes = json.loads(path.read_text(encoding="utf-8"))
-    return "".join(f"{mutant}: {STATUS.get(code, 'timeout')}\n" for mutant, code in sorted(codes.items()))
-
-
-def page(runs: list[tuple[str, str]]) -> str:
-    """The page for some runs: what each is called, and what `mutmut results --all true` prints of it."""
+def page(when: str, results: str, *, is_short: bool) -> str:
+    """The page for a run: its day, and what `mutmut results --all true` prints of it."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     survivors: dict[tuple[str, str], list[int]] = defaultdict(list)
-    said = []
-    for name, results in runs:
-        found = MUTANT.findall(results)
-        modules = sorted({module for module, *_ in found})
-        for module, owner, function, number, status in found:
-            counts[module][status] += 1
-            if status == "survived":
-                survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
-        which = f" Measured then: {', '.join(modules)}." if len(runs) > 1 else ""
-        said.append(f"- {name}: {share(sum((counts[module] for module in modules), Counter()))} killed.{which}")
+    for module, owner, function, number, status in MUTANT.findall(results):
+        counts[module][status] += 1
+        if status == "survived":
+            survivors[module, f"{owner}.{function}" if owner else function].append(int(number))
     total = sum(counts.values(), Counter())
     if not total:
         raise SystemExit("no results: run `make mutation` first")
@@ -86,12 +68,14 @@ def page(runs: list[tuple[str, str]]) -> str:
         "# Mutation run of the rule language",
         "Made by `make mutation`; do not edit. It changes `app/rules` in one place at a time and runs the tests of the "
         "language on each change. A change is killed when a test fails; the aim is 95 %.",
-        "Others, in the table, were reached by no test, or did not come to an end in their time.",
-        "\n".join(said) + (f"\n\n{AGAIN}" if len(runs) > 1 else ""),
+        f"{when}: {share(total)} killed. Others, in the table, were reached by no test, or did not come to an end in "
+        "their time; they count as not killed." + (f" {SHORT}" if is_short else ""),
         "| module | mutants | killed | survived | others | killed % |\n| --- | --- | --- | --- | --- | --- |\n"
         + "\n".join(row(module, counts[module]) for module in sorted(counts))
-        + ("\n" + row("all", total) if len(runs) == 1 else ""),  # figures of several states make no sum
+        + "\n"
+        + row("all", total),
         "## Those that survived",
+        "What is known of why is said; where nothing is said, no test looks there yet.",
         "| module | function | mutants | why |\n| --- | --- | --- | --- |\n"
         + "\n".join(
             f"| {module} | `{function}` | {', '.join(map(str, sorted(numbers)))} | {why} |"
@@ -100,12 +84,6 @@ def page(runs: list[tuple[str, str]]) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def called(path: Path) -> str:
-    """What the run in a file is called: 26 November 2026, earlier."""
-    day = date.fromisoformat(path.stem[:10])
-    return f"{day.day} {day:%B %Y}" + path.stem[10:].replace("-", ", ", 1)
 
 
 def share(count: Counter[str]) -> str:
@@ -121,12 +99,8 @@ def row(module: str, count: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        runs = [(called(Path(name)), read(Path(name))) for name in sys.argv[1:]]
-    else:
-        mutmut = Path(sys.executable).with_name("mutmut")
-        command = [mutmut, "results", "--all", "true"]
-        today = date.today()  # noqa: DTZ011
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        runs = [(f"{today.day} {today:%B %Y}", printed)]
-    (HERE / "mutation.md").write_text(page(runs), encoding="utf-8")
+    mutmut = Path(sys.executable).with_name("mutmut")
+    printed = subprocess.run([mutmut, "results", "--all", "true"], check=True, capture_output=True, text=True).stdout
+    today = date.today()  # noqa: DTZ011
+    made = page(f"{today.day} {today:%B %Y}", printed, is_short="--short" in sys.argv)
+    (HERE / "mutation.md").write_text(made, encoding="utf-8")

@@ -7,6 +7,7 @@ on what is left the long ones. What is worked out at import is worked out withou
 that a new process would have killed, never the other way round.
 """
 
+import argparse
 import gc
 import json
 import os
@@ -58,8 +59,8 @@ class Mutants:
 class Forks:
     """A pytest plugin: instead of running the tests once, it runs those of each mutant in a fork."""
 
-    def __init__(self, mutants: Mutants, patterns: list[str]) -> None:
-        self._mutants, self._patterns = mutants, patterns
+    def __init__(self, mutants: Mutants, patterns: list[str], rounds: int) -> None:
+        self._mutants, self._patterns, self._rounds = mutants, patterns, rounds
         stats = json.loads(Path("mutmut-stats.json").read_text("utf-8"))
         self._tests: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
         self._seconds: dict[str, float] = stats["duration_by_test"]
@@ -71,7 +72,7 @@ class Forks:
         names = self._mutants.waiting(self._patterns)
         short = {name for name in items if self._seconds.get(name, 0.0) < SHORT}
         gc.freeze()  # a fork that collects garbage would copy the memory of this process
-        for number, tests in enumerate((short, items.keys() - short), 1):
+        for number, tests in enumerate((short, items.keys() - short)[: self._rounds], 1):
             names = self._round(session, {name: items[name] for name in tests}, names, number)
         self._mutants.save()
         return True
@@ -122,17 +123,21 @@ class Forks:
         )
 
 
-def main(patterns: list[str]) -> int:
-    """Run in the folder of the mutants; `patterns` choose mutants that are to be run again."""
+def main() -> int:
+    """Run in the folder of the mutants."""
     import app
 
+    options = argparse.ArgumentParser(prog="python -m tests.mutation", description=main.__doc__)
+    options.add_argument("patterns", nargs="*", help="parts of names: these mutants, whatever became of them before")
+    options.add_argument("--short", action="store_true", help="the first round alone")
+    given = options.parse_args()
     if Path.cwd() not in Path(str(app.__file__)).parents or Path.cwd().name != "mutants":
         raise SystemExit("run it in mutants/, with PYTHONPATH=. (`make mutation` does)")
     trampoline.set_mutant_under_test("")
-    mutants = Mutants(Path("app"))
+    forks = Forks(Mutants(Path("app")), given.patterns, 1 if given.short else 2)
     arguments = ["-q", "--tb=native", *config().pytest_add_cli_args, *config().pytest_add_cli_args_test_selection]
-    return int(pytest.main(arguments, plugins=[Forks(mutants, patterns)]))
+    return int(pytest.main(arguments, plugins=[forks]))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -80,10 +80,14 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-def test_P18_the_mutation_page_lists_what_survived() -> None:
+def test_P18_the_mutation_page_says_how_many_were_killed_and_lists_what_survived() -> None:
     page = (DOCS / "mutation.md").read_text()
-    modules = re.findall(r"^\| (?!all)\w+ \| (\d+) \| (\d+) \| (\d+) \|", page, re.MULTILINE)
-    survived = sum(int(number) for *_, number in modules)
+    rows = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \| (\d+) \|", page, re.MULTILINE)
+    *modules, (_, *overall) = [(name, *map(int, numbers)) for name, *numbers in rows]
+    assert {name for name, *_ in modules} >= {"truth", "evaluate", "verdict", "protocol", "explain", "participant"}
+    assert [sum(column) for column in list(zip(*modules, strict=True))[1:]] == overall
+    mutants, killed, survived = overall
+    assert killed >= 0.95 * mutants
     rows = re.findall(r"^\| \w+ \| `[^`]+` \| ([0-9, ]+) \|", page, re.MULTILINE)
     assert sum(len(row.split(",")) for row in rows) == survived
 
