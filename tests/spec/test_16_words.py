@@ -5,11 +5,14 @@ from datetime import date
 from threading import Thread
 
 import pytest
-from authoring import EVERYBODY, Plain, choice, write
+from authoring import EVERYBODY, TODAY, Plain, body, choice, write
 
-from app.rules import words
+from app.rules import explain, words
 from app.rules.calendar import read_partial
+from app.rules.facts import Dates, Refusal
+from app.rules.participant import read_answer, read_participant
 from app.rules.translation import localised, source_of, texts
+from app.rules.verdict import evaluate
 from app.rules.words import BEGIN, END, ENGLISH, Words, speaking
 
 
@@ -27,6 +30,7 @@ class Shouted(Words):
 
 
 LOUD = Shouted()
+DATES = Dates(TODAY, TODAY, TODAY)
 
 
 # THE LANGUAGE OF THE MOMENT
@@ -151,6 +155,34 @@ def test_a_number_is_said_with_its_unit() -> None:
     with speaking(LOUD):
         assert words.measured("two", "years", 2, "age") == "two [year|years|2|age]"
         assert words.measured("two", "years", 2) == "two [year|years|2|]"
+
+
+def test_the_years_of_an_age_are_other_years() -> None:
+    """An age says its unit in the context of ages, a span of time without one; of several ages, as of two."""
+    facts: dict[str, str | Plain] = {"age": "age", "birth": "birth", "weight": "weight"}
+    protocol = write(facts, {"I1": {"compare": ["age", "<", 3]}})
+    age = protocol.question_by_key["age"]
+
+    def reason(answers: Plain) -> str:
+        return explain.result_reason(evaluate(protocol, read_participant(protocol, body(answers), TODAY)).results[0])
+
+    with speaking(LOUD):
+        assert explain.value_words(age, 1) == "1 [year|years|1|age]"
+        assert explain.value_words(protocol.question_by_key["weight"], 70) == "70 [kg|kg|70|]"
+        assert reason({"birth": "2024"}) == "Age: 1 OR 2 [year|years|2|age], BORN 2024 (UNDER 3 [year|years|3|age])."
+        with pytest.raises(Refusal, match=re.escape("MUST BE A NUMBER FROM 0 TO 120 ([year|years|2|age])")):
+            read_answer(age, 121, DATES)
+        with pytest.raises(Refusal, match=re.escape("MUST BE A NUMBER FROM 0,5 TO 400 ([kg|kg|2|])")):
+            read_answer(protocol.question_by_key["weight"], 0, DATES)
+
+
+def test_how_many_others_there_are_is_said_in_the_form_of_their_number() -> None:
+    """Languages have more forms than one and many."""
+    facts: dict[str, str | Plain] = dict.fromkeys("abcdefg", "yes_no")
+    protocol = write(facts, {f"I{number}": {"yes": fact} for number, fact in enumerate(facts)})
+    verdict = evaluate(protocol, read_participant(protocol, body({}), TODAY))
+    with speaking(LOUD):
+        assert explain.open_words(verdict)[-1] == "[2 other answer|2 other answers|2|]"
 
 
 def test_what_is_english_in_every_language_is_marked() -> None:
