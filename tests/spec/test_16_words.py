@@ -159,7 +159,7 @@ def test_a_number_is_said_with_its_unit() -> None:
 
 def test_the_years_of_an_age_are_other_years() -> None:
     """An age says its unit in the context of ages, a span of time without one; of several ages, as of two."""
-    facts: dict[str, str | Plain] = {"age": "age", "birth": "birth", "weight": "weight"}
+    facts: dict[str, str | Plain] = {"age": "age", "birth": "birth", "weight": "weight", "score": "tens"}
     protocol = write(facts, {"I1": {"compare": ["age", "<", 3]}})
     age = protocol.question_by_key["age"]
 
@@ -174,6 +174,8 @@ def test_the_years_of_an_age_are_other_years() -> None:
             read_answer(age, 121, DATES)
         with pytest.raises(Refusal, match=re.escape("MUST BE A NUMBER FROM 0,5 TO 400 ([kg|kg|2|])")):
             read_answer(protocol.question_by_key["weight"], 0, DATES)
+        with pytest.raises(Refusal, match=re.escape("MUST BE A WHOLE NUMBER FROM 0 TO 100 ([%|%|2|])")):
+            read_answer(protocol.question_by_key["score"], 2.5, DATES)
 
 
 def test_how_many_others_there_are_is_said_in_the_form_of_their_number() -> None:
@@ -229,3 +231,11 @@ def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
         path: "ILD" if path == at else f"{BEGIN}{text}{END}" for path, text in english.items()
     }
     assert [question.hint for question in other.questions] == ["", "", ""]
+
+
+def test_a_part_is_called_as_the_translation_calls_it() -> None:
+    """In the reasons, too."""
+    protocol = write({"a": "yes_no"}, {"E1": {"part": "p"}}, {"c": EVERYBODY | {"parts": {"p": {"always": True}}}})
+    other = localised(protocol, {("part.p", source_of("p")): "zweiten"})
+    verdict = evaluate(other, read_participant(other, body({}), TODAY))
+    assert explain.result_reason(verdict.results[0]) == "The cohort belongs to the zweiten part."
