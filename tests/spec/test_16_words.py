@@ -5,10 +5,11 @@ from datetime import date
 from threading import Thread
 
 import pytest
-from authoring import EVERYBODY, TODAY, Plain, body, choice, write
+from authoring import EVERYBODY, TODAY, Plain, body, choice, plain, write
 
 from app.rules import explain, words
 from app.rules.calendar import read_partial
+from app.rules.codec import protocol_from_plain
 from app.rules.facts import Dates, Refusal
 from app.rules.participant import read_answer, read_participant
 from app.rules.translation import localised, source_of, texts
@@ -203,14 +204,17 @@ OPTIONS: list[Plain] = [{"value": "dli", "label": "Dli", "hint": "Of the donor."
 
 def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
     """By its path, and only from the English that stands there now; a text that is empty stays so."""
-    protocol = write(
-        {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS}, "n": "count"},
+    raw = plain(
+        {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS, "hint": "All of them."}, "n": "count"},
         {"I1": {"rule": {"is": {"site": ["here"]}}, "group": "g"}, "E1": {"part": "p"}, "E2": {"reading": "X1"}},
         {"one": EVERYBODY | {"parts": {"p": {"always": True}}}},
         terms={"t": {"always": True}},
         readings={"X1": "open"},
         groups=("g",),
     )
+    both = {"all": [{"is": {"site": ["here"]}}, {"compare": ["n", ">", 1]}]}
+    raw["edit_checks"] = [{"code": "Q1", "message": "Look again.", "rule": both}]
+    protocol = protocol_from_plain(raw)
     english = dict(texts(protocol))
     paths = {path.replace("question.site.", "question.n.").replace("criterion.E1", "criterion.I1") for path in english}
     assert {path for path in paths if "cells" not in path and "E2" not in path} == {
@@ -222,7 +226,10 @@ def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
         *(f"criterion.I1.{part}" for part in ("title", "statement", "place")),
         "cohort.one.title",
         "part.p",
+        "edit_check.Q1.message",
     }
+    assert english["edit_check.Q1.message"] == "Look again."
+    assert english["question.cells.hint"] == "All of them."
     assert english["question.cells.option.dli"] == "Dli"
     assert english["question.cells.option.dli.hint"] == "Of the donor."
     at = "question.cells.option.dli"
@@ -230,7 +237,12 @@ def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
     assert dict(texts(other)) == {
         path: "ILD" if path == at else f"{BEGIN}{text}{END}" for path, text in english.items()
     }
-    assert [question.hint for question in other.questions] == ["", "", ""]
+    assert [question.hint for question in other.questions] == ["", f"{BEGIN}All of them.{END}", ""]
+
+
+def test_a_translation_notes_its_english_in_twelve_digits() -> None:
+    """The files of translations hold them, so they stay the same."""
+    assert source_of("It counts.") == "3e3572f15be9"
 
 
 def test_a_part_is_called_as_the_translation_calls_it() -> None:
