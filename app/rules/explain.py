@@ -394,7 +394,7 @@ def _evidence(finding: Finding, rules: Iterable[Rule]) -> str:
 
 
 def _part(protocol: Protocol, part: str, truth: Truth) -> str:
-    words = protocol.part_words.get(part, part.replace("_", " "))
+    words = protocol.part_words[part]
     if truth is TRUE:
         return _("the cohort belongs to the {part} part", part=words)
     return _("the cohort does not belong to the {part} part", part=words)

@@ -1,17 +1,19 @@
-"""7. Explanations: what a finding rests on, what is missing, and what may change."""
+"""7. Explanations: what a finding rests on, what is missing, what may change, and how that is said."""
 
 from datetime import date
 
 import pytest
 from authoring import EVERYBODY, TODAY, Plain, body, choice, many, write
 
+from app.rules import explain
+from app.rules.codec import rule_from_plain
 from app.rules.evaluate import Context, decide
 from app.rules.facts import to_json
 from app.rules.finding import Finding, find
 from app.rules.participant import read_participant
 from app.rules.tree import IsYes
 from app.rules.truth import FALSE, TRUE, UNKNOWN
-from app.rules.verdict import Verdict, evaluate
+from app.rules.verdict import Evaluator, Verdict, evaluate
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
 A, B, C = ({"yes": fact} for fact in "abc")
@@ -409,3 +411,175 @@ def test_a_window_that_closes_never_passes() -> None:
 def test_treatment_and_time_together() -> None:
     """Where a failure needs both a repeat and time, a repeat is what it waits for."""
     assert change({"all": [HEAVY, LONG_AGO]}, {"weight": 9, "stop": "2022-03-01"}) == ("repeat", None)
+
+
+# A REASON IN WORDS
+
+KILOGRAMS: dict[str, str | Plain] = CHANGES | {"weight": "weight"}
+
+
+def reason(rule: Plain, answers: Plain, facts=KILOGRAMS, code: str = "I1", **more) -> str:
+    """Why one criterion comes out as it does."""
+    kept = {name: more.pop(name) for name in ("terms", "readings", "cohorts") if name in more}
+    return explain.result_reason(judged(write(facts, {code: rule}, **kept), answers, **more).results[0])
+
+
+def test_a_rule_that_reads_nothing_is_the_protocols_own() -> None:
+    """It comes out alike for everybody."""
+    assert reason({"always": True}, {}) == "So by the protocol, whatever the answers."
+    assert reason({"always": False}, {}) == "So by the protocol, whatever the answers."
+
+
+def test_a_failure_names_all_that_makes_it() -> None:
+    """Each answer that would do alone, because none of them may stay; what passes names only what it rests on."""
+    both_fail: Plain = {"all": [SEX, HEAVY]}
+    either_passes: Plain = {"any": [SEX, HEAVY]}
+    assert reason(both_fail, {"sex": False, "weight": 9}) == "Sex: no; Weight: 9 kg (below 10 kg)."
+    assert reason(either_passes, {"sex": True, "weight": 12}) == "Sex: yes."
+
+
+def limits(fact: str, value: float, *bounds: tuple[str, float]) -> str:
+    """The limits that are named where a number keeps to all of these."""
+    text = reason({"all": [{"compare": [fact, *bound]} for bound in bounds]}, {fact: value})
+    return text[text.index("(") + 1 : text.index(")")]
+
+
+def test_of_several_limits_the_strictest_is_named() -> None:
+    """The highest lower one and the lowest upper one, whichever stands first; of two with one number, the one that
+    leaves this number out.
+    """
+    for kept, said in (
+        ([(">", 10), (">=", 5)], "above 10 kg"),
+        ([(">=", 10), (">", 5)], "at least 10 kg"),
+        ([(">=", 10), (">", 10)], "above 10 kg"),
+        ([(">", 10), (">=", 10)], "above 10 kg"),
+        ([("<=", 50), ("<", 80)], "at most 50 kg"),
+        ([("<", 50), ("<=", 80)], "below 50 kg"),
+        ([("<=", 50), ("<", 50)], "below 50 kg"),
+        ([("<", 50), ("<=", 50)], "below 50 kg"),
+    ):
+        assert limits("weight", 20, *kept) == said, kept
+
+
+def test_two_limits_are_one_range() -> None:
+    """The lower one first, the unit once; ages have words of their own."""
+    assert limits("weight", 20, ("<=", 50), (">", 10)) == "above 10 and at most 50 kg"
+    assert limits("age", 20, ("<", 75), (">", 17)) == "over 17 and under 75 years"
+
+
+def test_a_partial_birth_date_leaves_two_ages() -> None:
+    """Both are named with the date; the unit is that of several."""
+    small: Plain = {"compare": ["age", "<", 3]}
+    assert reason(small, {"birth": "2024"}) == "Age: 1 or 2 years, born 2024 (under 3 years)."
+    assert reason(small, {"birth": "2025-11-22"}) == "Age: 1 year, born 22 November 2025 (under 3 years)."
+
+
+def test_a_settled_reading_is_said_with_its_value() -> None:
+    """Where the reason rests on it."""
+    readings = {"X1": "assumed yes", "X2": "assumed no"}
+    assert reason({"reading": "X1"}, {}, readings=readings) == "Reading X1 taken as yes."
+    assert reason({"reading": "X2"}, {}, readings=readings) == "Reading X2 taken as no."
+
+
+def test_a_part_is_named_by_its_words() -> None:
+    """Whether the cohort belongs to it, or does not."""
+    cohorts = {"c": EVERYBODY | {"parts": {"dose_escalation": A}}}
+    rule: Plain = {"part": "dose_escalation"}
+    assert reason(rule, {"a": False}, FACTS, cohorts=cohorts) == (
+        "A: no; the cohort does not belong to the dose escalation part."
+    )
+    assert reason(rule, {"a": True}, FACTS, "E1", cohorts=cohorts) == (
+        "A: yes; the cohort belongs to the dose escalation part."
+    )
+
+
+def test_what_differs_between_cohorts_is_said_of_each() -> None:
+    """Then why it fails, and what is open; why it passes or does not apply needs no words."""
+    cohorts = {
+        "fails": EVERYBODY | {"parts": {"p": A, "q": A}},
+        "waits": EVERYBODY | {"parts": {"p": B, "q": A}},
+        "passes": EVERYBODY | {"parts": {"q": A}},
+        "apart": EVERYBODY,
+    }
+    rule: Plain = {"rule": {"part": "p"}, "scope": {"part": "q"}}
+    assert reason(rule, {"a": True}, FACTS, "E1", cohorts=cohorts) == (
+        "Depends on the cohort. Cohort fails: excludes; Cohort waits: not known; Cohort passes: clear; Cohort apart: "
+        "does not apply. A: yes; the cohort belongs to the p part; the cohort belongs to the q part. Not known: B. "
+        "Known so far: A: yes; the cohort belongs to the q part."
+    )
+
+
+def test_a_criterion_goes_by_title_and_code() -> None:
+    """What has no code, as an admission, by its title alone."""
+    assert explain.coded("Body weight", "I5") == "Body weight (I5)"
+    assert explain.coded("Adults", "") == "Adults"
+
+
+# THE VALUE BESIDE A LEAF
+
+
+def beside(rule: Plain, answers: Plain, **more) -> str:
+    """What the outline of a leaf shows of a participant."""
+    protocol = write(KILOGRAMS, {"I1": rule}, **more)
+    world = Evaluator(protocol).world(read_participant(protocol, body(answers), TODAY))
+    return explain.outline(protocol, protocol.criteria[0].rule, Context(protocol, world)).value
+
+
+def test_an_outline_shows_the_answer_that_a_leaf_reads() -> None:
+    """With its unit; for an age, what it comes from."""
+    assert beside(HEAVY, {"weight": 20}) == "20 kg"
+    assert beside(SEX, {"sex": False}) == "no"
+    assert beside(LONG_AGO, {"stop": "2022-03"}) == "March 2022"
+    assert beside(ADULT, {"age": 40}) == "40 years"
+    assert beside(ADULT, {"birth": "1970-05"}) == "56 years, born May 1970"
+
+
+def test_an_outline_shows_no_answer_where_there_is_none() -> None:
+    """Not known, not read by the leaf, or of nobody."""
+    assert beside(HEAVY, {}) == beside(HEAVY, {"weight": None}) == beside(ADULT, {}) == ""
+    assert beside({"reading": "X1"}, {}, readings={"X1": "assumed yes"}) == ""
+    assert explain.outline(write(KILOGRAMS, {"I1": HEAVY}), rule_from_plain(HEAVY)).value == ""
+
+
+# WHAT A VERDICT WAITS FOR, IN WORDS
+
+
+def waits(criteria: dict[str, Plain], answers: Plain, facts=FACTS, **more) -> list[str]:
+    """What an undetermined verdict waits for; its summary says the same."""
+    verdict = judged(write(facts, criteria, **more), answers)
+    assert verdict.decision == "undetermined"
+    assert all(name in explain.summary(verdict) for name in explain.open_words(verdict))
+    return explain.open_words(verdict)
+
+
+def test_a_verdict_waits_for_answers() -> None:
+    """Those that are missing; where one was given only partly, a more exact one."""
+    assert waits({"I1": {"all": [A, B]}, "E1": C}, {"a": True}) == ["B", "C"]
+    assert waits({"I1": LONG_AGO, "I2": HEAVY}, {"stop": "2021"}, CHANGES) == ["Weight", "a more exact Stop"]
+    assert waits({"I1": LONG_AGO}, {"stop": None}, CHANGES) == ["Stop"]
+
+
+def test_at_most_six_answers_are_named() -> None:
+    """Of more, five and how many others there are."""
+    seven: dict[str, str | Plain] = dict.fromkeys("abcdefg", "yes_no")
+    criteria = {f"I{number}": {"yes": fact} for number, fact in enumerate(seven, start=1)}
+    assert waits(criteria, {}, seven) == ["A", "B", "C", "D", "E", "2 other answers"]
+    assert waits(criteria, {"a": True}, seven) == ["B", "C", "D", "E", "F", "G"]
+
+
+def test_a_verdict_may_wait_for_readings() -> None:
+    """Those of which one setting decides; without such a one, and without an answer to wait for, all that are open."""
+    X1, X2 = ({"reading": code} for code in ("X1", "X2"))
+    readings = {"X1": "open", "X2": "open"}
+    both_or_none = {"any": [{"all": [X1, X2]}, {"not": {"any": [X1, X2]}}]}
+    assert waits({"I1": {"all": [A, X1]}}, {}, readings=readings) == ["A", "reading X1"]
+    assert waits({"I1": X2}, {}, readings=readings) == ["reading X2"]
+    assert waits({"I1": both_or_none}, {}, readings=readings) == ["reading X1", "reading X2"]
+    assert waits({"I1": {"any": [{"all": [A, X1]}, B]}}, {}, readings=readings) == ["A", "B"]
+
+
+def test_a_group_waits_by_its_routes() -> None:
+    """Beside what else is open."""
+    criteria = {"I1": {"rule": A, "group": "g"}, "I2": {"rule": B, "group": "g"}, "I3": C}
+    assert waits(criteria, {}, groups=("g",)) == ["A", "B", "C"]
+    assert waits(criteria, {"a": True}, groups=("g",)) == ["C"]

@@ -21,7 +21,7 @@ from app.rules.verdict import Evaluator
 from app.rules.ways import TooMany, Ways
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
-A, B, C = ({"yes": fact} for fact in "abc")
+A, B, C, D = ({"yes": fact} for fact in "abcd")
 GOALS = ("verdict", "all_reasons")
 
 
@@ -767,6 +767,43 @@ def test_of_a_way_the_answer_that_ends_it_most_likely_is_asked_for_first() -> No
     assert quickest(protocol, {}) == ["b"]
 
 
+def weighing(criteria: dict[str, Plain], **questions: tuple[float | list[tuple[str, float]], float]) -> Protocol:
+    """Each question with how likely it decides, or how likely its answers are, and its cost, counted in questions."""
+    facts: dict[str, str | Plain] = dict.fromkeys(questions, "yes_no")
+    facts |= {key: choice(*dict(likely)) for key, (likely, _) in questions.items() if isinstance(likely, list)}
+    raw = plain(facts, criteria)
+    for question, (likely, cost) in zip(raw["questions"], questions.values(), strict=True):
+        share: Plain = {"likely": [list(each) for each in likely]} if isinstance(likely, list) else {"decides": likely}
+        question["asking"] = {**share, "burden": 10 * (cost - 1), "source": "judgement"}
+    return protocol_from_plain(raw)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "takes"),
+    [
+        ((0.5, 1.1), (0.3, 11), 1.1 + 0.5 * 11),  # b costs so much less
+        ((0.1, 2), (0.8, 1.1), 2 + 0.1 * 1.1),  # b ends it so much more often
+    ],
+)
+def test_what_a_way_takes_is_counted_in_its_best_order(
+    b: tuple[float, float], c: tuple[float, float], takes: float
+) -> None:
+    """What is most likely to end it, for what it costs, comes first."""
+    worth = 0.5 * b[0] * c[0] / (1.1 + 0.5 * takes)
+    for weight, first in ((worth - 0.0005, "a"), (worth + 0.0005, "d")):
+        protocol = weighing({"E1": {"all": [A, B, C]}, "E2": D}, a=(0.5, 1.1), b=b, c=c, d=(1.1 * weight, 1.1))
+        assert quickest(protocol, {}) == [first]
+
+
+def test_of_several_ways_the_one_that_is_worth_most_is_followed() -> None:
+    """Not the one that is most likely."""
+    worth = 0.3 * 0.5 / (1.1 + 0.3 * 1.1)
+    criteria: dict[str, Plain] = {"E1": {"all": [A, B]}, "E2": {"all": [A, C]}, "E3": D}
+    for weight, first in ((worth - 0.005, "a"), (worth + 0.005, "d")):
+        protocol = weighing(criteria, a=(0.3, 1.1), b=(0.8, 11), c=(0.5, 1.1), d=(1.1 * weight, 1.1))
+        assert quickest(protocol, {}) == [first]
+
+
 SITES = {"E1": A, "E2": {"is": {"site": ["north"]}}, "E3": {"all": [B, {"is": {"site": ["south"]}}]}}
 
 
@@ -786,6 +823,14 @@ def test_each_answer_has_a_likelihood_of_its_own() -> None:
         assert quickest(sites(weight, 0.5, likely), {}) == [first]
 
 
+def test_all_answers_that_exclude_count() -> None:
+    """North and south, where both do."""
+    criteria: dict[str, Plain] = {"E1": A, "E2": {"is": {"site": ["north", "south"]}}}
+    likely = [("north", 0.1), ("south", 0.2), ("east", 0.7)]
+    for weight, first in ((0.29, "site"), (0.31, "a")):
+        assert quickest(weighing(criteria, a=(weight, 1.1), site=(likely, 1.1)), {}) == [first]
+
+
 def test_what_is_left_of_the_whole_shows_nothing() -> None:
     for weight, first in ((0.09, "site"), (0.11, "a")):
         assert quickest(sites(weight, 0.5, [["north", 0.1]]), {}) == [first]
@@ -795,6 +840,32 @@ def test_an_answer_is_followed_only_while_that_is_worth_more() -> None:
     """Beside an answer that excludes at once, a way that hardly ever leads anywhere costs nothing."""
     for weight, first in ((0.19, "site"), (0.21, "a")):
         assert quickest(sites(weight, 0.01, [["north", 0.2], ["south", 0.8]]), {}) == [first]
+
+
+@pytest.mark.parametrize(
+    ("site", "b", "worth"),
+    [
+        (1.1, (0.3, 5), 0.2 / 1.1),  # 0.06 for a question is less than north alone
+        (2, (0.33, 1.1), (0.2 + 0.8 * 0.33) / (2 + 0.8 * 1.1)),  # 0.3 is more
+    ],
+)
+def test_a_way_is_followed_by_what_it_is_worth(site: float, b: tuple[float, float], worth: float) -> None:
+    """Its chance against its cost, held against what there is without it."""
+    likely = [("north", 0.2), ("south", 0.8)]
+    for weight, first in ((worth - 0.005, "site"), (worth + 0.005, "a")):
+        protocol = weighing(SITES, a=(1.1 * weight, 1.1), b=b, site=(likely, site))
+        assert quickest(protocol, {}) == [first]
+
+
+def test_of_two_answers_the_one_that_opens_more_is_followed_first() -> None:
+    """South opens what hardly ever excludes and costs ten questions: it is not worth following beside north."""
+    north, south = ({"is": {"site": [site]}} for site in ("north", "south"))
+    criteria: dict[str, Plain] = {"E1": A, "E2": {"all": [south, B]}, "E3": {"all": [north, C]}}
+    likely = [("north", 0.5), ("south", 0.5)]
+    worth = 0.5 * 0.8 / (1.1 + 0.5 * 1.1)
+    for weight, first in ((worth - 0.01, "site"), (worth + 0.01, "a")):
+        protocol = weighing(criteria, a=(1.1 * weight, 1.1), b=(0.05, 11), c=(0.8, 1.1), site=(likely, 1.1))
+        assert quickest(protocol, {}) == [first]
 
 
 def test_an_age_says_how_likely_it_is_for_the_birth_date_too() -> None:
@@ -834,6 +905,13 @@ def test_within_a_section_what_is_most_likely_to_decide_comes_first() -> None:
     assert asked(protocol_from_plain(raw), {}) == ["a", "b", "c"]
     raw["questions"][2]["asking"] = {"decides": 0.5, "burden": 3, "source": "judgement"}
     assert asked(protocol_from_plain(raw), {}) == ["c", "a", "b"]
+
+
+def test_a_question_is_weighed_by_its_own_ways_alone() -> None:
+    """However good another one is that excludes beside them."""
+    criteria: dict[str, Plain] = {"E1": {"all": [A, B]}, "E2": C, "E3": D}
+    protocol = weighing(criteria, a=(0.5, 1.1), b=(0.1, 1.1), c=(0.05, 1.1), d=(0.2, 1.1))
+    assert asked(protocol, {}) == ["d", "c", "b", "a"]
 
 
 def test_the_quickest_order_keeps_conditions() -> None:

@@ -260,6 +260,7 @@ def test_how_likely_each_answer_is() -> None:
     raw = base()
     raw["questions"][1]["asking"] = {"likely": [["FR", 0.25], ["US", 0.75]], "burden": 1, "source": "judgement"}
     raw["questions"][2]["asking"] = {"likely": [[[], 0.9], [["car_t"], 0.1]], "burden": 1, "source": "judgement"}
+    raw["questions"][3]["asking"] = {"likely": [[0, 1]], "burden": 1, "source": "judgement"}  # as good as certain
     protocol = protocol_from_plain(raw)
     assert protocol.questions[2].asking.likely == (((), 0.9), (("car_t",), 0.1))
     assert protocol_to_plain(protocol)["questions"][2]["asking"] == raw["questions"][2]["asking"]

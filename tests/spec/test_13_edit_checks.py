@@ -1,5 +1,6 @@
 """13. Edit checks: answers that hardly go together raise a query; it changes no verdict."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -109,7 +110,9 @@ def exceeds(rule: Plain, answers: Plain, consent: str = "2026-11-22") -> str:
 
 
 def test_a_stated_age_is_held_against_the_interval_exactly() -> None:
-    """2.25 years are 27 months. A whole age is one in completed years: 2 may be anything from 24 to under 36 months."""
+    """2.25 years are 27 months, and 0.7 years 8.4, which binary fractions would miss. A whole age is one in completed
+    years: 2 may be anything from 24 to under 36 months.
+    """
     for age, remission, expected in table("""
          age  | remission | longer
          -----+-----------+-------
@@ -118,6 +121,7 @@ def test_a_stated_age_is_held_against_the_interval_exactly() -> None:
          2.25 | 27.1      | yes
          2.1  | 25.2      | no
          2.1  | 25.3      | yes
+         0.7  | 8.4       | no
          2    | 24        | no
          2    | 24.1      | ?
          2    | 35.9      | ?
@@ -199,6 +203,16 @@ def test_one_engine_raises_what_a_new_one_would() -> None:
             assert found == raised(protocol, evaluator.world(participant)) == evaluator.evaluate(participant).queries
 
 
+def test_checks_are_raised_together_however_many_answers_they_are_about() -> None:
+    """In their order."""
+    old: Plain = {"all": [{"yes": "pregnant"}, {"term": "old"}]}
+    scales: Plain = {"all": [{"compare": [scale, "<=", 50]} for scale in ("lansky", "karnofsky")]}
+    evaluator = Evaluator(write(SCALES["rule"], old, scales))
+    answers = {"ecog": 0, "karnofsky": 40, "lansky": 40, "pregnant": True, "age": 78}
+    found = evaluator.queries(read_participant(evaluator.protocol, body(answers), TODAY))
+    assert [query.code for query in found] == ["Q1", "Q2", "Q3"]
+
+
 # WHAT FOLLOWS FROM IT
 
 
@@ -213,6 +227,17 @@ def test_it_changes_no_verdict() -> None:
     )
     assert said[0].endswith(query)
     assert said[0].replace(query, b'"queries":[]}') == said[1]
+
+
+def test_a_report_holds_every_query() -> None:
+    """One after the other."""
+    protocol = write(SCALES["rule"], {"all": [{"yes": "pregnant"}, {"is": {"sex": ["male"]}}]})
+    answers = {"ecog": 0, "karnofsky": 40, "pregnant": True, "sex": "male"}
+    said = json.loads(report(evaluate(protocol, read_participant(protocol, body(answers), TODAY)), b'"v":1'))
+    assert [(query["code"], query["facts"]) for query in said["queries"]] == [
+        ("Q1", {"ecog": 0, "karnofsky": 40}),
+        ("Q2", {"pregnant": True, "sex": "male"}),
+    ]
 
 
 def test_a_query_in_words() -> None:
@@ -266,6 +291,24 @@ def test_a_check_that_cannot_be(rule: Plain, fault: str) -> None:
     with pytest.raises(InvalidProtocol) as refusal:
         write(rule)
     assert fault in refusal.value.faults
+
+
+def test_a_check_knows_no_cohort() -> None:
+    """So it cannot ask to which part a cohort belongs, although there is such a part."""
+    raw = with_checks({**SCALES, "rule": {"all": [SCALES["rule"], {"part": "main"}]}})
+    raw["cohorts"][0]["parts"] = {"main": {"always": True}}
+    with pytest.raises(InvalidProtocol) as refusal:
+        protocol_from_plain(raw)
+    assert refusal.value.faults == ["edit check Q1.all[2]: no part main here"]
+
+
+def test_all_checks_that_cannot_be_are_named_at_once() -> None:
+    with pytest.raises(InvalidProtocol) as refusal:
+        write({"all": [{"yes": "nobody"}, {"term": "old"}]}, {"compare": ["ecog", "<", 1]})
+    assert refusal.value.faults == [
+        "edit check Q1.all[1]: no question nobody",
+        "edit check Q2: needs two answers that it compares",
+    ]
 
 
 def test_an_interval_is_counted_in_months_or_years() -> None:

@@ -5,11 +5,15 @@ from datetime import date
 from threading import Thread
 
 import pytest
-from authoring import EVERYBODY, Plain, choice, write
+from authoring import EVERYBODY, TODAY, Plain, body, choice, plain, write
 
-from app.rules import words
+from app.rules import explain, words
 from app.rules.calendar import read_partial
+from app.rules.codec import protocol_from_plain
+from app.rules.facts import Dates, Refusal
+from app.rules.participant import read_answer, read_participant
 from app.rules.translation import localised, source_of, texts
+from app.rules.verdict import evaluate
 from app.rules.words import BEGIN, END, ENGLISH, Words, speaking
 
 
@@ -27,6 +31,7 @@ class Shouted(Words):
 
 
 LOUD = Shouted()
+DATES = Dates(TODAY, TODAY, TODAY)
 
 
 # THE LANGUAGE OF THE MOMENT
@@ -153,6 +158,36 @@ def test_a_number_is_said_with_its_unit() -> None:
         assert words.measured("two", "years", 2) == "two [year|years|2|]"
 
 
+def test_the_years_of_an_age_are_other_years() -> None:
+    """An age says its unit in the context of ages, a span of time without one; of several ages, as of two."""
+    facts: dict[str, str | Plain] = {"age": "age", "birth": "birth", "weight": "weight", "score": "tens"}
+    protocol = write(facts, {"I1": {"compare": ["age", "<", 3]}})
+    age = protocol.question_by_key["age"]
+
+    def reason(answers: Plain) -> str:
+        return explain.result_reason(evaluate(protocol, read_participant(protocol, body(answers), TODAY)).results[0])
+
+    with speaking(LOUD):
+        assert explain.value_words(age, 1) == "1 [year|years|1|age]"
+        assert explain.value_words(protocol.question_by_key["weight"], 70) == "70 [kg|kg|70|]"
+        assert reason({"birth": "2024"}) == "Age: 1 OR 2 [year|years|2|age], BORN 2024 (UNDER 3 [year|years|3|age])."
+        with pytest.raises(Refusal, match=re.escape("MUST BE A NUMBER FROM 0 TO 120 ([year|years|2|age])")):
+            read_answer(age, 121, DATES)
+        with pytest.raises(Refusal, match=re.escape("MUST BE A NUMBER FROM 0,5 TO 400 ([kg|kg|2|])")):
+            read_answer(protocol.question_by_key["weight"], 0, DATES)
+        with pytest.raises(Refusal, match=re.escape("MUST BE A WHOLE NUMBER FROM 0 TO 100 ([%|%|2|])")):
+            read_answer(protocol.question_by_key["score"], 2.5, DATES)
+
+
+def test_how_many_others_there_are_is_said_in_the_form_of_their_number() -> None:
+    """Languages have more forms than one and many."""
+    facts: dict[str, str | Plain] = dict.fromkeys("abcdefg", "yes_no")
+    protocol = write(facts, {f"I{number}": {"yes": fact} for number, fact in enumerate(facts)})
+    verdict = evaluate(protocol, read_participant(protocol, body({}), TODAY))
+    with speaking(LOUD):
+        assert explain.open_words(verdict)[-1] == "[2 other answer|2 other answers|2|]"
+
+
 def test_what_is_english_in_every_language_is_marked() -> None:
     """Where another language is spoken; and a text that is no page holds no marks."""
     assert [words.english(text) for text in ("Sanofi", "")] == ["Sanofi", ""]
@@ -169,14 +204,17 @@ OPTIONS: list[Plain] = [{"value": "dli", "label": "Dli", "hint": "Of the donor."
 
 def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
     """By its path, and only from the English that stands there now; a text that is empty stays so."""
-    protocol = write(
-        {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS}, "n": "count"},
+    raw = plain(
+        {"site": choice("here"), "cells": {"type": "many", "options": OPTIONS, "hint": "All of them."}, "n": "count"},
         {"I1": {"rule": {"is": {"site": ["here"]}}, "group": "g"}, "E1": {"part": "p"}, "E2": {"reading": "X1"}},
         {"one": EVERYBODY | {"parts": {"p": {"always": True}}}},
         terms={"t": {"always": True}},
         readings={"X1": "open"},
         groups=("g",),
     )
+    both = {"all": [{"is": {"site": ["here"]}}, {"compare": ["n", ">", 1]}]}
+    raw["edit_checks"] = [{"code": "Q1", "message": "Look again.", "rule": both}]
+    protocol = protocol_from_plain(raw)
     english = dict(texts(protocol))
     paths = {path.replace("question.site.", "question.n.").replace("criterion.E1", "criterion.I1") for path in english}
     assert {path for path in paths if "cells" not in path and "E2" not in path} == {
@@ -188,7 +226,10 @@ def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
         *(f"criterion.I1.{part}" for part in ("title", "statement", "place")),
         "cohort.one.title",
         "part.p",
+        "edit_check.Q1.message",
     }
+    assert english["edit_check.Q1.message"] == "Look again."
+    assert english["question.cells.hint"] == "All of them."
     assert english["question.cells.option.dli"] == "Dli"
     assert english["question.cells.option.dli.hint"] == "Of the donor."
     at = "question.cells.option.dli"
@@ -196,4 +237,17 @@ def test_each_text_of_a_protocol_is_translated_or_marked() -> None:
     assert dict(texts(other)) == {
         path: "ILD" if path == at else f"{BEGIN}{text}{END}" for path, text in english.items()
     }
-    assert [question.hint for question in other.questions] == ["", "", ""]
+    assert [question.hint for question in other.questions] == ["", f"{BEGIN}All of them.{END}", ""]
+
+
+def test_a_translation_notes_its_english_in_twelve_digits() -> None:
+    """The files of translations hold them, so they stay the same."""
+    assert source_of("It counts.") == "3e3572f15be9"
+
+
+def test_a_part_is_called_as_the_translation_calls_it() -> None:
+    """In the reasons, too."""
+    protocol = write({"a": "yes_no"}, {"E1": {"part": "p"}}, {"c": EVERYBODY | {"parts": {"p": {"always": True}}}})
+    other = localised(protocol, {("part.p", source_of("p")): "zweiten"})
+    verdict = evaluate(other, read_participant(other, body({}), TODAY))
+    assert explain.result_reason(verdict.results[0]) == "The cohort belongs to the zweiten part."

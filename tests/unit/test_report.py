@@ -237,6 +237,22 @@ def test_texts_that_look_like_something_else() -> None:
     assert said(protocol, {})["cohorts"][0]["title"] == awkward
 
 
+def test_a_percent_sign_of_an_answer() -> None:
+    """It is one, as in the limit beside it, which stands in the protocol."""
+    (criterion,) = said(few(("E1",), ("japan",)), {"age_years": 16, "karnofsky": 40})["criteria"]
+    assert criterion["reason"].endswith("Karnofsky score: 40% (below 50%).")
+
+
+def test_a_reporter_tells_birth_dates_apart() -> None:
+    """An age in words depends on the date of birth, whatever was said of another one before."""
+    protocol = few(("I1",), ("japan",))
+    engine, reporter = Evaluator(protocol), Reporter(protocol, b'"a":1')
+    for birth, age in (("1960-05-06", "66 years, born 6 May 1960"), ("1970-05-06", "56 years, born 6 May 1970")):
+        participant = read_participant(protocol, {"answers": {"birth_date": birth}}, TODAY)
+        (criterion,) = json.loads(reporter.report(engine.evaluate(participant)))["criteria"]
+        assert criterion["reason"].startswith(f"Age at consent: {age} ")
+
+
 def test_a_reporter_that_remembers() -> None:
     """One reporter for many participants writes the same bytes, also where it has to forget."""
     engine = Evaluator(PROTOCOL)

@@ -158,6 +158,35 @@ def test_a_value_known_and_one_not_known_are_never_alike() -> None:
     assert said == ["Not known: Date of birth.", vague, "Not known: Date of birth."]
 
 
+def test_what_a_limit_tells_apart_is_never_alike() -> None:
+    """However many limits there are, and whatever the engine has seen before."""
+    between = {"any": [{"compare": ["weight_kg", "<", 20]}, {"compare": ["weight_kg", ">", 60]}, HEAVY]}
+    engine = Evaluator(written({"E1": {"rule": between}, "E2": {"rule": {"not": between}}}))
+    for weight, outcomes in (
+        (None, ["unknown", "unknown"]),
+        (10, ["fail", "pass"]),
+        (40, ["pass", "fail"]),
+        (80, ["fail", "pass"]),
+        (120, ["fail", "pass"]),
+    ):
+        verdict = engine.evaluate(person({"weight_kg": weight}, engine.protocol))
+        assert [line.outcome for line in verdict.lines] == outcomes, weight
+
+
+def test_readings_tell_participants_apart() -> None:
+    """What is given for a reading counts for that participant alone; X17 is open, X4 taken as yes."""
+    engine = Evaluator(written({"E1": {"rule": {"reading": "X17"}}, "E2": {"rule": {"reading": "X4"}}}))
+    for readings, outcomes in (
+        ({}, ["unknown", "fail"]),
+        ({"X17": True}, ["fail", "fail"]),
+        ({"X17": False}, ["pass", "fail"]),
+        ({"X4": False}, ["unknown", "pass"]),
+        ({}, ["unknown", "fail"]),
+    ):
+        participant = read_participant(engine.protocol, {"answers": {}, "readings": readings}, TODAY)
+        assert [line.outcome for line in engine.evaluate(participant).lines] == outcomes, readings
+
+
 def test_a_sentence_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The JSON of a criterion and of an admission is made once for all whom the rules do not tell apart, and the
     words for a value once for all who have it.
