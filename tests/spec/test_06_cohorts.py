@@ -141,6 +141,12 @@ def test_it_has_an_outcome_for_each_cohort(engine) -> None:
     assert said.cohorts == {"escalation": "likely_eligible", "expansion": "excluded"}
 
 
+def test_it_holds_up_only_the_cohorts_for_which_it_is_open() -> None:
+    """Like any criterion; the others do not wait for it."""
+    everybody = {code: cohort | {"admits": {"always": True}} for code, cohort in PARTS.items()}
+    assert reasons(ORIGIN, {}, everybody) == {"escalation": ((), ()), "expansion": ((), ("E15",))}
+
+
 def test_its_outcome_is_that_of_the_cohorts_that_may_admit(engine) -> None:
     """Where the cohorts that may admit agree, that is the outcome; where they do not, it is unknown. Where none may
     admit, all of them count.

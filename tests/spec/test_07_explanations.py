@@ -16,7 +16,7 @@ from app.rules.truth import FALSE, TRUE, UNKNOWN
 from app.rules.verdict import Evaluator, Verdict, evaluate
 
 FACTS: dict[str, str | Plain] = {"a": "yes_no", "b": "yes_no", "c": "yes_no"}
-A, B, C = ({"yes": fact} for fact in "abc")
+A, B, C, Z = ({"yes": fact} for fact in "abcz")
 AGE: dict[str, str | Plain] = {"birth": "birth", "age": "age"}
 
 
@@ -187,6 +187,13 @@ def test_missing_questions_of_a_verdict() -> None:
     assert missing == [("a", ("I1", "I2"), ("open",)), ("b", ("R1",), ()), ("c", ("I1",), ("open",))]
     assert [m.fact for m in judged(protocol, {"a": True, "c": True}).missing] == ["b"]
     assert [(m.fact, m.cohorts) for m in judged(protocol, {"a": False}).missing] == [("b", ())]
+
+
+def test_a_question_of_several_admissions() -> None:
+    """It names each cohort that waits, and no criterion where none does; the order stays the protocol's."""
+    protocol = write({"z": "yes_no", **FACTS}, {"I1": B}, {"one": {"admits": A}, "two": {"admits": {"all": [A, Z]}}})
+    missing = [(m.fact, m.criteria, m.cohorts) for m in judged(protocol, {}).missing]
+    assert missing == [("z", (), ("two",)), ("a", (), ("one", "two")), ("b", ("I1",), ())]
 
 
 def test_an_excluded_cohort_waits_for_nothing() -> None:

@@ -104,6 +104,14 @@ def test_cohorts_that_are_closed_tell_participants_apart() -> None:
     assert [line is known for line, known in zip(lines(engine, *people), again, strict=True)] == [True] * 3
 
 
+def test_each_cohort_that_is_closed_counts() -> None:
+    """Of three, the one in the middle alone differs: it is the only one that a criterion excludes from."""
+    everybody = {"admits": {"always": True}}
+    second = {"admits": GVHD, "parts": {"p": {"always": True}}}
+    engine = Evaluator(written({"E1": {"rule": {"part": "p"}}}, {"one": everybody, "two": second, "three": everybody}))
+    assert [line.outcome for line in lines(engine, {"gvhd": True}, {"gvhd": False})] == ["unknown", "pass"]
+
+
 def test_one_sheet_for_all_whom_the_rules_do_not_tell_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is said without their own values is put together, and its summary written, once for them."""
     protocol = written({"E1": {"rule": HEAVY}, "E2": {"rule": GVHD}})
@@ -156,6 +164,17 @@ def test_a_value_known_and_one_not_known_are_never_alike() -> None:
     ]
     vague = "Not exact enough to decide: Date of birth (2008)."
     assert said == ["Not known: Date of birth.", vague, "Not known: Date of birth."]
+
+
+def test_what_is_not_exact_enough_of_one_is_of_another() -> None:
+    """Both answered the same questions: whether it applies, and whether it holds, is open for the first alone."""
+    adult = {"compare": ["age_years", ">=", 18]}
+    recent = {"elapsed": ["autoimmune_last_active_date", "<", 5, "years", "as_of"]}
+    protocol = written({"E1": {"rule": recent, "scope": adult}})
+    vague = {"birth_date": "2008", "autoimmune_last_active_date": "2021"}
+    exact = {"birth_date": "2000", "autoimmune_last_active_date": "2010"}
+    assert [line.outcome for line in lines(Evaluator(protocol), vague, exact)] == ["unknown", "pass"]
+    assert [line.outcome for line in lines(Evaluator(protocol), exact, vague)] == ["pass", "unknown"]
 
 
 def test_what_a_limit_tells_apart_is_never_alike() -> None:
