@@ -6,7 +6,8 @@ Each request is made by a grammar: a method and an address of a route that the a
 parts put in, headers, and a body that is valid, changed somewhere, cut, oversized or nonsense. Some are no HTTP at all.
 Counted are answers of 5xx, connections that the server closed although the request was whole and asked for nothing of
 the kind, requests without any answer, and how the memory of the server grows after a warm-up. Any 5xx, any such
-connection, or growth of 20 % or more ends with status 1. The same seed makes the same requests.
+connection, or growth of 20 % or more ends with status 1. The same seed makes the same
+requests, but for what they know from inside: whoever a request signs out is signed in again, a deleted check begun anew.
 """
 
 import argparse
@@ -30,11 +31,16 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import select
 from starlette.routing import Mount
 
+from app import actions
 from app.main import clock, create_app
 from app.settings import Settings, secret
+from app.store import accounts
 from app.store.db import Database
+from app.store.models import Login, Screening
+from app.store.queries import token_hash
 from tests.web.people import begin, give_key, hire, site_ids
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +48,7 @@ KEY = "5a" * 32
 CASES = json.loads((ROOT / "tests" / "cases" / "nct05086315.json").read_text())
 WARM_UP = 20_000  # requests, or half of them: passwords are hashed in much memory, which then stays
 GROWTH = 0.2
+RENEWED_EVERY = 0.5  # seconds
 TIMEOUT = 60
 METHODS = ["GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 TYPES = [
@@ -196,12 +203,32 @@ def addresses() -> list[tuple[str, list[str]]]:
 
 @dataclass(frozen=True)
 class Known:
-    """What somebody inside knows: checks, screenings, open sessions, keys of the API."""
+    """What somebody inside knows: checks, screenings, open sessions with their accounts, keys of the API."""
 
     checks: list[str]
     screenings: list[str]
     sessions: list[str]
+    accounts: list[int]
     keys: list[str]
+
+    def renew(self, port: int, database: Database) -> None:
+        """Sign in again whoever was signed out, and begin checks anew that were deleted: requests do that, too."""
+        at = clock()
+        with database.read() as session:
+            hashes = [token_hash(token) for token in self.sessions]
+            open_ = set(
+                session.scalars(select(Login.token_hash).where(Login.token_hash.in_(hashes), Login.ended_at.is_(None)))
+            )
+            hashed = [token_hash(token) for token in self.checks]
+            there = set(session.scalars(select(Screening.token_hash).where(Screening.token_hash.in_(hashed))))
+        for number in [n for n, each in enumerate(hashes) if each not in open_]:
+            with database.write() as session:
+                account = accounts.account(session, self.accounts[number])
+                if account.disabled_at is not None:
+                    actions.enable_account(session, account=account, at=at, actor="test")
+                self.sessions[number] = actions.begin_login(session, account=account, at=at, hours=12, proved_at=at)
+        for number in [n for n, each in enumerate(hashed) if each not in there]:
+            self.checks[number] = begun(port, 1)[0]
 
 
 class Grammar:
@@ -510,19 +537,20 @@ def memory(pid: int) -> int:
 
 def inside(port: int, database: Database) -> Known:
     """Checks, screenings, sessions and keys that are there: what is behind the door is to be met as well."""
-    at, sessions, screenings = clock(), [], []
+    at, sessions, people, screenings = clock(), [], [], []
     here, there, *_ = site_ids(database)
-    for number in range(40):  # as some requests end their session
+    for number in range(40):
         grants = [("coordinator", here), ("physician", here)] if number % 4 else [("administrator", None)]
         who = hire(database, f"person-{number}", *grants, ("auditor", None), at=at)  # type: ignore[arg-type]
         sessions.append(who.cookies["login"])
+        people.append(who.principal.account_id or 0)
         if number % 4:
             screenings.append(begin(database, who, here, f"H-{number}", at))
     keys = [
         give_key(database, site, at=at, until=at + timedelta(days=90)).headers["authorization"]
         for site in (here, here, there)
     ]
-    return Known(begun(port, 20), screenings, sessions, keys)
+    return Known(begun(port, 20), screenings, sessions, people, keys)
 
 
 def begun(port: int, number: int) -> list[str]:
@@ -581,10 +609,14 @@ def attack(
     """Send the requests over several connections at once; no more of them after so many minutes."""
     paths = addresses()
     began = time.monotonic()
-    stop = threading.Event()
+    stop, over = threading.Event(), threading.Event()
     with server(environ) as (port, pid, database):
         known = inside(port, database)
         attackers = [Attacker(port, Grammar(seed + n, paths, known)) for n in range(connections)]
+
+        def renew() -> None:
+            while not over.wait(RENEWED_EVERY):
+                known.renew(port, database)
 
         def send(share: int) -> None:
             threads = [threading.Thread(target=one.run, args=(share, stop)) for one in attackers]
@@ -596,6 +628,8 @@ def attack(
             except KeyboardInterrupt:
                 stop.set()
 
+        renewing = threading.Thread(target=renew)
+        renewing.start()
         alarm = threading.Timer(minutes * 60 or threading.TIMEOUT_MAX, stop.set)
         alarm.daemon = True
         alarm.start()
@@ -610,6 +644,8 @@ def attack(
             sent = sum(one.counts.answers.total() for one in attackers)
             say(f"{sent:,} sent after {time.monotonic() - began:,.0f} s, {memory(pid) / 2**20:.0f} MiB")
         alarm.cancel()
+        over.set()
+        renewing.join()
         after = memory(pid)
     counts = Counts()
     for one in attackers:
