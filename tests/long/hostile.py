@@ -6,8 +6,8 @@ Each request is made by a grammar: a method and an address of a route that the a
 parts put in, headers, and a body that is valid, changed somewhere, cut, oversized or nonsense. Some are no HTTP at all.
 Counted are answers of 5xx, connections that the server closed although the request was whole and asked for nothing of
 the kind, requests without any answer, and how the memory of the server grows after a warm-up. Any 5xx, any such
-connection, or growth of 20 % or more ends with status 1. The same seed makes the same
-requests, but for what they know from inside: whoever a request signs out is signed in again, a deleted check begun anew.
+connection, or growth of 20 % or more ends with status 1. The same seed makes the same requests, but for what they know
+from inside: whoever a request signs out is signed in again, and a check that one deletes is begun anew.
 """
 
 import argparse
