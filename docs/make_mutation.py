@@ -62,7 +62,7 @@ WHY = {
     "traits `Traits._anew`": "There are always three dates.",
     "traits `Traits._of_readings`": "A reading that is not given has the protocol's value, found again or not.",
     "traits `Traits.of`": "10: the argument is not looked at.",
-    "verdict `Evaluator.__init__`": "The lists are of one length; nothing reads a convention; or it remembers more or less.",
+    "verdict `Evaluator.__init__`": "One length; no condition reads a convention; or it remembers more or less.",
     "verdict `Evaluator._sheet`": "15: not found again; 64: of nothing, nothing.",
     "verdict `Line.__init__`": "What does not apply has no truth, so it is not raised; or looks at more than it must.",
     "verdict `Line.of`": "It is asked of lines alone that have a ruling for each cohort.",
