@@ -56,18 +56,18 @@ def rows(n: int) -> Iterator[Row]:
     exactness = Exactness(protocol)
     for share in SHARES:
         name = f"{share:.0%} unknown"
-        yield row(name, exactness, (dict(file) for file in population.participants(n, SEED, share)))
-    yield row("in an interview", exactness, filling(protocol, n))
-    yield row("without the country", exactness, without(n))
+        yield row(name, protocol, exactness, (dict(file) for file in population.participants(n, SEED, share)))
+    yield row("in an interview", protocol, exactness, filling(protocol, n))
+    yield row("without the country", protocol, exactness, without(n))
 
 
-def row(name: str, exactness: Exactness, files: Iterable[dict[str, Any]]) -> Row:
+def row(name: str, protocol: Protocol, exactness: Exactness, files: Iterable[dict[str, Any]]) -> Row:
     """The figures over these files."""
-    evaluator = Evaluator(exactness.protocol)
+    evaluator = Evaluator(protocol)
     counts = dict.fromkeys(("undetermined", "likely_eligible", "excluded"), 0)
     times = [0.0]
     for file in files:
-        verdict = evaluator.evaluate(read_participant(exactness.protocol, {"answers": file}, population.AS_OF))
+        verdict = evaluator.evaluate(read_participant(protocol, {"answers": file}, population.AS_OF))
         if verdict.decision != "undetermined":
             continue
         start = process_time()

@@ -301,10 +301,12 @@ def newcomers(server: Server, turns: int, seconds: float) -> Iterator[Row]:
     yield "POST evaluate, new people", "the same endpoint", f"{share:.2f}", f"{rate:,.0f}/s"
 
 
-def batch_endpoint(server: Server, count: int, rounds: int) -> Iterator[Row]:
-    """Processor time per participant of a batch, against the same lines in process."""
+def batch_endpoint(server: Server, met: int, count: int, rounds: int) -> Iterator[Row]:
+    """Processor time per participant of a batch, against the same lines in process, where the same people were met."""
     lines = [body(answers) for answers in people(count, 5)]
     content, published, today = b"\n".join(lines), made_ready(), date.today()  # noqa: DTZ011
+    for answers in people(met, 4):
+        evaluated(published, parse_json(body(answers)), today)
     url, headers = f"/api/v1/trials/{NCT_ID}/evaluate-batch", {"content-type": "application/x-ndjson"}
     ratios, times = [], []
     for turn in range(rounds + 1):
@@ -404,8 +406,9 @@ def main() -> None:
     show(*in_process(2000 if quick else 8000, 5 if quick else 10))
     show(*interviews(40 if quick else 300))
     with serving(size) as server:
-        show(*evaluate_endpoint(server, 2000 if quick else 8000, turns, seconds))
-        show(*batch_endpoint(server, 1000 if quick else 4000, 3 if quick else 5))
+        met = 2000 if quick else 8000
+        show(*evaluate_endpoint(server, met, turns, seconds))
+        show(*batch_endpoint(server, met, 1000 if quick else 4000, 3 if quick else 5))
         show(*page_endpoint(server, 10 if quick else 30, turns, seconds))
         show(*newcomers(server, 3, seconds))
     show(*memory(1000 if quick else 10_000, 10 if quick else 200, size))
