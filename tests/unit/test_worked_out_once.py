@@ -168,11 +168,10 @@ def test_a_value_known_and_one_not_known_are_never_alike() -> None:
 
 def test_what_is_not_exact_enough_of_one_is_of_another() -> None:
     """Both answered the same questions: whether it applies, and whether it holds, is open for the first alone."""
-    adult = {"compare": ["age_years", ">=", 18]}
-    recent = {"elapsed": ["autoimmune_last_active_date", "<", 5, "years", "as_of"]}
-    protocol = written({"E1": {"rule": recent, "scope": adult}})
-    vague = {"birth_date": "2008", "autoimmune_last_active_date": "2021"}
-    exact = {"birth_date": "2000", "autoimmune_last_active_date": "2010"}
+    therapy, disease = "other_malignancy_therapy_end_date", "autoimmune_last_active_date"
+    recently = {fact: {"elapsed": [fact, "<", 5, "years", "as_of"]} for fact in (therapy, disease)}
+    protocol = written({"E1": {"rule": recently[disease], "scope": recently[therapy]}})
+    vague, exact = {therapy: "2021", disease: "2021"}, {therapy: "2025", disease: "2010"}
     assert [line.outcome for line in lines(Evaluator(protocol), vague, exact)] == ["unknown", "pass"]
     assert [line.outcome for line in lines(Evaluator(protocol), exact, vague)] == ["pass", "unknown"]
 
