@@ -98,7 +98,7 @@ def told(promise: Mapping[str, Any]) -> str:
 
 
 def figure(name: str) -> str:
-    """A figure as it stands on the page of its runs, once for each database; else the name is the figure."""
+    """A figure as it stands on the page of its runs, as often as it does; else the name is the figure."""
     if name not in FIGURES:
         return name
     path, pattern = FIGURES[name]

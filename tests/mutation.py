@@ -80,7 +80,9 @@ class Forks:
     def _round(
         self, session: pytest.Session, items: Mapping[str, pytest.Item], names: list[str], number: int
     ) -> list[str]:
-        """Run these tests on each mutant; the mutants that survived them."""
+        """Run these tests on each mutant; the mutants that survived them. Without any mutant they must pass."""
+        if os.waitstatus_to_exitcode(os.waitpid(self._fork(session, "", list(items.values())), 0)[1]) != SURVIVED:
+            raise SystemExit("the tests do not pass in a fork without a mutant, so what they say of mutants is nothing")
         shown = time.monotonic()
         for done, name in enumerate(names):
             reaching = self._tests.get(mangled_name_from_mutant_name(name), [])
@@ -118,9 +120,7 @@ class Forks:
     def _reap(self) -> None:
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
-        self._mutants.note(
-            self._running.pop(pid), TOO_LONG if code == -signal.SIGALRM else KILLED if code else SURVIVED
-        )
+        self._mutants.note(self._running.pop(pid), TOO_LONG if code == -signal.SIGALRM else code)
 
 
 def main() -> int:

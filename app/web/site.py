@@ -21,23 +21,20 @@ PLACES: tuple[tuple[Permission, str, str], ...] = (
 )
 
 
-ACCOUNT = "/account"
-
-
 @dataclass(frozen=True)
 class Nav:
-    """The signed-in person's way around: places (address, words), the name, and at which place a page belongs."""
+    """The signed-in person's way around: places (address, words; the last is their own), and where a page belongs."""
 
-    name: str
     places: tuple[tuple[str, str], ...]
     place: str
 
 
 def nav(who: Principal, path: str) -> Nav:
     """The places where somebody may go, for the page at this path."""
-    places = tuple((href, _(words)) for permission, href, words in PLACES if who.may(permission))
-    above = [href for href in (*dict(places), ACCOUNT) if f"{path}/".startswith(f"{href}/")]
-    return Nav(who.name, places, max(above, key=len, default=""))
+    may = [(href, _(words)) for permission, href, words in PLACES if who.may(permission)]
+    places = (*may, ("/account", who.name))
+    above = [href for href, _words in places if f"{path}/".startswith(f"{href}/")]
+    return Nav(places, max(above, key=len, default=""))
 
 
 def site_page(

@@ -23,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -568,6 +569,24 @@ def begun(port: int, number: int) -> list[str]:
     return tokens
 
 
+@contextmanager
+def renewing(known: Known, port: int, database: Database) -> Iterator[None]:
+    """Renew what is known, beside the block; what goes wrong there goes wrong in the end."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(RENEWED_EVERY):
+            known.renew(port, database)
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(renew)
+        try:
+            yield
+        finally:
+            over.set()
+        beside.result()
+
+
 @dataclass(frozen=True)
 class Report:
     """The figures of a run."""
@@ -609,14 +628,10 @@ def attack(
     """Send the requests over several connections at once; no more of them after so many minutes."""
     paths = addresses()
     began = time.monotonic()
-    stop, over = threading.Event(), threading.Event()
+    stop = threading.Event()
     with server(environ) as (port, pid, database):
         known = inside(port, database)
         attackers = [Attacker(port, Grammar(seed + n, paths, known)) for n in range(connections)]
-
-        def renew() -> None:
-            while not over.wait(RENEWED_EVERY):
-                known.renew(port, database)
 
         def send(share: int) -> None:
             threads = [threading.Thread(target=one.run, args=(share, stop)) for one in attackers]
@@ -628,24 +643,21 @@ def attack(
             except KeyboardInterrupt:
                 stop.set()
 
-        renewing = threading.Thread(target=renew)
-        renewing.start()
         alarm = threading.Timer(minutes * 60 or threading.TIMEOUT_MAX, stop.set)
         alarm.daemon = True
         alarm.start()
-        warm = max(min(WARM_UP, requests // 2) // connections, 1)
-        send(warm)
-        before = memory(pid)
-        left = requests // connections - warm
-        while left and not stop.is_set():
-            share = min(left, 1_000)
-            send(share)
-            left -= share
-            sent = sum(one.counts.answers.total() for one in attackers)
-            say(f"{sent:,} sent after {time.monotonic() - began:,.0f} s, {memory(pid) / 2**20:.0f} MiB")
+        with renewing(known, port, database):
+            warm = max(min(WARM_UP, requests // 2) // connections, 1)
+            send(warm)
+            before = memory(pid)
+            left = requests // connections - warm
+            while left and not stop.is_set():
+                share = min(left, 1_000)
+                send(share)
+                left -= share
+                sent = sum(one.counts.answers.total() for one in attackers)
+                say(f"{sent:,} sent after {time.monotonic() - began:,.0f} s, {memory(pid) / 2**20:.0f} MiB")
         alarm.cancel()
-        over.set()
-        renewing.join()
         after = memory(pid)
     counts = Counts()
     for one in attackers:

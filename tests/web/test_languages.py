@@ -174,22 +174,22 @@ def test_the_api_speaks_english(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("typed", "saved"), [("62,5", 62.5), ("62.5", 62.5), ("62", 62), ("６２．５", 62.5)])  # noqa: RUF001
-def test_comma_and_point_are_decimal_signs_in_every_language(site_of_all: Site, typed: str, saved: float) -> None:
+def test_comma_and_point_are_decimal_signs_in_every_language(site: Site, typed: str, saved: float) -> None:
     for language in LANGUAGES:
-        check = site_of_all.begin()
-        answered = site_of_all.post(f"{check}/questions/weight_kg", {"weight_kg": typed}, language)
+        check = site.begin()
+        answered = site.post(f"{check}/questions/weight_kg", {"weight_kg": typed}, language)
         assert answered.status_code == 303, language
-        assert site_of_all.screening(check).raw_answers == {"weight_kg": saved}, language
+        assert site.screening(check).raw_answers == {"weight_kg": saved}, language
 
 
 @pytest.mark.parametrize(
     ("language", "typed"),
     [("en", "1,000"), ("fr", "1,000"), ("fr", "1.000"), ("nl", "1.000"), ("fr", "1 000"), ("en", "1'000")],
 )  # fmt: skip
-def test_a_thousand_with_a_separator_is_refused_never_misread(site_of_all: Site, language: str, typed: str) -> None:
-    check, fields = site_of_all.begin(), {"prednisone_mg_per_day": typed}
-    assert site_of_all.post(f"{check}/questions/prednisone_mg_per_day", fields, language).status_code == 422
-    assert site_of_all.screening(check).raw_answers == {}
+def test_a_thousand_with_a_separator_is_refused_never_misread(site: Site, language: str, typed: str) -> None:
+    check, fields = site.begin(), {"prednisone_mg_per_day": typed}
+    assert site.post(f"{check}/questions/prednisone_mg_per_day", fields, language).status_code == 422
+    assert site.screening(check).raw_answers == {}
 
 
 def test_complaints_are_in_the_language(site: Site) -> None:
